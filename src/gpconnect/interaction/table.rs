@@ -1,0 +1,193 @@
+//! The table of all interactions: the seventeen of 1.2.7, then their neighbours, which are known
+//! but carried only when configured.
+
+use super::{
+    Capability::{self, Appointments, Documents, Foundations, Html, Structured},
+    Kind::{self, Command, Query},
+    Scope::{self, OrganizationRead, PatientRead, PatientWrite},
+    Verb::{self, Get, Post, Put},
+};
+
+/// One GP Connect API call kind. Its facts stand in [`TABLE`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names say what the table's columns spell out")]
+pub enum InteractionId {
+    ReadMetadata,
+    ReadPatient,
+    SearchPatient,
+    ReadPractitioner,
+    SearchPractitioner,
+    ReadOrganization,
+    SearchOrganization,
+    ReadLocation,
+    RegisterPatient,
+    SearchSlot,
+    ReadAppointment,
+    BookAppointment,
+    AmendAppointment,
+    CancelAppointment,
+    SearchPatientAppointments,
+    GetStructuredRecord,
+    ReadStructuredMetadata,
+    SearchHealthcareService,
+    ReadHealthcareService,
+    ReadDocumentsMetadata,
+    SearchDocumentsPatient,
+    SearchDocumentReference,
+    ReadBinary,
+    MigrateBinary,
+    MigrateStructuredRecord,
+    GetCareRecord,
+    ReadHtmlMetadata,
+}
+
+/// A row of [`TABLE`].
+#[derive(Clone, Copy, Debug)]
+pub struct Interaction {
+    /// Which interaction.
+    pub id: InteractionId,
+    /// Its verb.
+    pub verb: Verb,
+    /// What follows the service root; `{id}` stands for a logical id.
+    pub path: &'static str,
+    /// The scope that the token must request.
+    pub scope: Scope,
+    /// Whether its answers may be kept: they hold no patient.
+    pub cacheable: bool,
+    /// With or without a side effect.
+    pub kind: Kind,
+    /// Which service root it uses.
+    pub capability: Capability,
+    /// Whether 1.2.7 has it; the others are neighbours.
+    pub in_1_2_7: bool,
+    /// The id on the wire.
+    pub urn: &'static str,
+}
+
+/// What every id begins with.
+const PREFIX: &str = "urn:nhs:names:services:gpconnect:";
+
+macro_rules! row {
+    ($id:ident, $verb:ident, $path:literal, $scope:ident, $cacheable:literal, $kind:ident,
+     $capability:ident, $in:literal, $rest:literal) => {
+        Interaction {
+            id: InteractionId::$id,
+            verb: $verb,
+            path: $path,
+            scope: $scope,
+            cacheable: $cacheable,
+            kind: $kind,
+            capability: $capability,
+            in_1_2_7: $in,
+            urn: concat!("urn:nhs:names:services:gpconnect:", $rest),
+        }
+    };
+}
+
+#[rustfmt::skip]
+/// Every interaction, in the order of [`InteractionId`].
+pub const TABLE: &[Interaction] = &[
+    //   id                      verb  path                                   scope             cached kind     capability    1.2.7  id, after the common prefix
+    row!(ReadMetadata,              Get,  "metadata",                            OrganizationRead, true,  Query,   Foundations,  true,  "fhir:rest:read:metadata-1"),
+    row!(ReadPatient,               Get,  "Patient/{id}",                        PatientRead,      false, Query,   Foundations,  true,  "fhir:rest:read:patient-1"),
+    row!(SearchPatient,             Get,  "Patient",                             PatientRead,      false, Query,   Foundations,  true,  "fhir:rest:search:patient-1"),
+    row!(ReadPractitioner,          Get,  "Practitioner/{id}",                   OrganizationRead, false, Query,   Foundations,  true,  "fhir:rest:read:practitioner-1"),
+    row!(SearchPractitioner,        Get,  "Practitioner",                        OrganizationRead, false, Query,   Foundations,  true,  "fhir:rest:search:practitioner-1"),
+    row!(ReadOrganization,          Get,  "Organization/{id}",                   OrganizationRead, true,  Query,   Foundations,  true,  "fhir:rest:read:organization-1"),
+    row!(SearchOrganization,        Get,  "Organization",                        OrganizationRead, true,  Query,   Foundations,  true,  "fhir:rest:search:organization-1"),
+    row!(ReadLocation,              Get,  "Location/{id}",                       OrganizationRead, false, Query,   Foundations,  true,  "fhir:rest:read:location-1"),
+    row!(RegisterPatient,           Post, "Patient/$gpc.registerpatient",        PatientWrite,     false, Command, Foundations,  true,  "fhir:operation:gpc.registerpatient-1"),
+    row!(SearchSlot,                Get,  "Slot",                                OrganizationRead, false, Query,   Appointments, true,  "fhir:rest:search:slot-1"),
+    row!(ReadAppointment,           Get,  "Appointment/{id}",                    PatientRead,      false, Query,   Appointments, true,  "fhir:rest:read:appointment-1"),
+    row!(BookAppointment,           Post, "Appointment",                         PatientWrite,     false, Command, Appointments, true,  "fhir:rest:create:appointment-1"),
+    row!(AmendAppointment,          Put,  "Appointment/{id}",                    PatientWrite,     false, Command, Appointments, true,  "fhir:rest:update:appointment-1"),
+    row!(CancelAppointment,         Put,  "Appointment/{id}",                    PatientWrite,     false, Command, Appointments, true,  "fhir:rest:cancel:appointment-1"),
+    row!(SearchPatientAppointments, Get,  "Patient/{id}/Appointment",            PatientRead,      false, Query,   Appointments, true,  "fhir:rest:search:patient_appointments-1"),
+    row!(GetStructuredRecord,       Post, "Patient/$gpc.getstructuredrecord",    PatientRead,      false, Query,   Structured,   true,  "fhir:operation:gpc.getstructuredrecord-1"),
+    row!(ReadStructuredMetadata,    Get,  "metadata",                            OrganizationRead, true,  Query,   Structured,   true,  "structured:fhir:rest:read:metadata-1"),
+    row!(SearchHealthcareService,   Get,  "HealthcareService",                   OrganizationRead, false, Query,   Foundations,  false, "fhir:rest:search:healthcareservice-1"),
+    row!(ReadHealthcareService,     Get,  "HealthcareService/{id}",              OrganizationRead, false, Query,   Foundations,  false, "fhir:rest:read:healthcareservice-1"),
+    row!(ReadDocumentsMetadata,     Get,  "metadata",                            OrganizationRead, true,  Query,   Documents,    false, "documents:fhir:rest:read:metadata-1"),
+    row!(SearchDocumentsPatient,    Get,  "Patient",                             PatientRead,      false, Query,   Documents,    false, "documents:fhir:rest:search:patient-1"),
+    row!(SearchDocumentReference,   Get,  "Patient/{id}/DocumentReference",      PatientRead,      false, Query,   Documents,    false, "documents:fhir:rest:search:documentreference-1"),
+    row!(ReadBinary,                Get,  "Binary/{id}",                         PatientRead,      false, Query,   Documents,    false, "documents:fhir:rest:read:binary-1"),
+    row!(MigrateBinary,             Get,  "Binary/{id}",                         PatientRead,      false, Query,   Documents,    false, "documents:fhir:rest:migrate:binary-1"),
+    row!(MigrateStructuredRecord,   Post, "Patient/$gpc.migratestructuredrecord", PatientRead,     false, Query,   Structured,   false, "fhir:operation:gpc.migratestructuredrecord-1"),
+    row!(GetCareRecord,             Post, "Patient/$gpc.getcarerecord",          PatientRead,      false, Query,   Html,         false, "fhir:operation:gpc.getcarerecord"),
+    row!(ReadHtmlMetadata,          Get,  "metadata",                            OrganizationRead, true,  Query,   Html,         false, "fhir:rest:read:metadata"),
+];
+
+impl InteractionId {
+    /// The facts of this interaction.
+    #[expect(clippy::indexing_slicing, reason = "a test proves that TABLE has a row for each id")]
+    pub const fn row(self) -> &'static Interaction {
+        &TABLE[self as usize]
+    }
+
+    /// The interaction of this id; case matters.
+    pub fn from_urn(urn: &str) -> Option<Self> {
+        TABLE.iter().find(|row| row.urn == urn).map(|row| row.id)
+    }
+
+    /// The interaction of this id, with or without the common prefix: for configuration and
+    /// command line.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::all().find(|id| id.urn() == name || id.short() == name)
+    }
+
+    /// The id on the wire.
+    pub const fn urn(self) -> &'static str {
+        self.row().urn
+    }
+
+    /// The id without the common prefix: for metrics, logs and configuration.
+    pub fn short(self) -> &'static str {
+        let urn = self.urn();
+        urn.strip_prefix(PREFIX).unwrap_or(urn)
+    }
+
+    /// Every interaction.
+    pub fn all() -> impl Iterator<Item = Self> {
+        TABLE.iter().map(|row| row.id)
+    }
+
+    /// Whether it works although the practice switched it off (1.6 migrations, gp-connect 10).
+    pub const fn ignores_switches(self) -> bool {
+        matches!(self, Self::MigrateBinary | Self::MigrateStructuredRecord)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_stands_in_the_order_of_the_ids() {
+        for (place, row) in TABLE.iter().enumerate() {
+            assert_eq!(row.id as usize, place, "{}", row.urn);
+            assert_eq!(row.id.row().urn, row.urn);
+        }
+    }
+
+    #[test]
+    fn an_interaction_is_found_by_its_id_only() {
+        assert_eq!(TABLE.iter().filter(|row| row.in_1_2_7).count(), 17);
+        for id in InteractionId::all() {
+            assert_eq!(InteractionId::from_urn(id.urn()), Some(id));
+            assert_eq!(InteractionId::from_name(id.short()), Some(id));
+            assert_eq!(InteractionId::from_urn(&id.urn().to_uppercase()), None);
+            assert_eq!(InteractionId::from_urn(&format!("{} ", id.urn())), None);
+            assert_eq!(InteractionId::from_urn(id.short()), None);
+        }
+        assert_eq!(InteractionId::from_urn(""), None);
+    }
+
+    #[test]
+    fn only_patient_free_interactions_are_cacheable() {
+        let cacheable: Vec<_> =
+            TABLE.iter().filter(|row| row.cacheable).map(|row| row.path).collect();
+        let expected =
+            ["metadata", "Organization/{id}", "Organization", "metadata", "metadata", "metadata"];
+        assert_eq!(cacheable, expected);
+    }
+}

@@ -1,0 +1,162 @@
+//! Service roots: the base URL of one capability at one practice (gp-connect 2.1).
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use super::{HostName, OdsCode};
+
+/// `https://{host}[:{port}]/{ODS code}/{STU3|DSTU2}/{major}/{routing segment...}`, without a slash
+/// at the end. Compared byte for byte; never derived, always taken from the directory.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ServiceRoot {
+    text: Arc<str>,
+    authority: (usize, usize),
+    ods_code: OdsCode,
+}
+
+/// Why a text was refused as a [`ServiceRoot`]; each says what to write instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAServiceRoot {
+    /// Does not start with `https://`.
+    #[error("does not start with \"https://\"; write the provider's full https address")]
+    Scheme,
+    /// The host is no host name, or the port is no number.
+    #[error("has no valid host name after \"https://\"; write it in lower case, as in gp.example")]
+    Authority,
+    /// The first path segment is no ODS code.
+    #[error("has no ODS code after the host; write https://{{host}}/{{ODS code}}/STU3/1/...")]
+    OdsCode,
+    /// The FHIR version or the GP Connect major version is missing.
+    #[error("lacks the versions; write /STU3/1/ (or /DSTU2/0/) after the ODS code")]
+    Versions,
+    /// Ends in a slash.
+    #[error("ends in \"/\"; write it without the last \"/\"")]
+    TrailingSlash,
+    /// No routing segment, an empty one, or one with other than `A-Z a-z 0-9 - . _ ~`.
+    #[error("needs a routing segment of letters, digits, \"-\", \".\", \"_\" after the versions")]
+    RoutingSegment,
+}
+
+impl ServiceRoot {
+    /// The whole text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Host and, where there is one, port.
+    pub fn authority(&self) -> &str {
+        self.text.get(self.authority.0..self.authority.1).unwrap_or_default()
+    }
+
+    /// From the slash before the ODS code to the end.
+    pub fn path(&self) -> &str {
+        self.text.get(self.authority.1..).unwrap_or_default()
+    }
+
+    /// The practice whose root this is.
+    pub fn ods_code(&self) -> OdsCode {
+        self.ods_code
+    }
+}
+
+fn is_authority(authority: &str) -> bool {
+    let (host, port) = authority.split_once(':').unwrap_or((authority, "443"));
+    host.parse::<HostName>().is_ok()
+        && port.bytes().all(|byte| byte.is_ascii_digit())
+        && port.parse::<u16>().is_ok_and(|port| port > 0)
+}
+
+fn is_routing_segment(segment: &str) -> bool {
+    let allowed =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    !segment.is_empty() && !matches!(segment, "." | "..") && segment.bytes().all(allowed)
+}
+
+impl FromStr for ServiceRoot {
+    type Err = NotAServiceRoot;
+
+    fn from_str(text: &str) -> Result<Self, NotAServiceRoot> {
+        use NotAServiceRoot as Not;
+        const SCHEME: &str = "https://";
+        let rest = text.strip_prefix(SCHEME).ok_or(Not::Scheme)?;
+        let (authority, path) = rest.split_once('/').ok_or(Not::OdsCode)?;
+        if !is_authority(authority) {
+            return Err(Not::Authority);
+        }
+        if path.ends_with('/') {
+            return Err(Not::TrailingSlash);
+        }
+        let mut segments = path.split('/');
+        let ods_code = segments.next().and_then(|code| code.parse().ok()).ok_or(Not::OdsCode)?;
+        let fhir_version = segments.next().unwrap_or_default();
+        let major = segments.next().unwrap_or_default();
+        let is_number = !major.is_empty() && major.bytes().all(|byte| byte.is_ascii_digit());
+        if !matches!(fhir_version, "STU3" | "DSTU2") || !is_number {
+            return Err(Not::Versions);
+        }
+        let mut routing = segments.peekable();
+        if routing.peek().is_none() || !routing.all(is_routing_segment) {
+            return Err(Not::RoutingSegment);
+        }
+        let authority = (SCHEME.len(), SCHEME.len() + authority.len());
+        Ok(Self { text: text.into(), authority, ods_code })
+    }
+}
+
+impl fmt::Display for ServiceRoot {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(&self.text)
+    }
+}
+
+impl fmt::Debug for ServiceRoot {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "ServiceRoot({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_root_has_its_parts_in_order() {
+        use NotAServiceRoot as Not;
+        for (name, text, expected) in [
+            ("common", "https://gp.example/A20047/STU3/1/gpconnect", Ok(())),
+            ("with a port", "https://gp.example:8443/A20047/STU3/1/gpconnect/fhir", Ok(())),
+            ("0.7", "https://gp.example/A20047/DSTU2/0/gpc", Ok(())),
+            ("plain", "http://gp.example/A20047/STU3/1/gpconnect", Err(Not::Scheme)),
+            ("upper-case scheme", "HTTPS://gp.example/A20047/STU3/1/g", Err(Not::Scheme)),
+            ("user info", "https://u@gp.example/A20047/STU3/1/g", Err(Not::Authority)),
+            ("port 0", "https://gp.example:0/A20047/STU3/1/g", Err(Not::Authority)),
+            ("no host", "https:///A20047/STU3/1/g", Err(Not::Authority)),
+            ("no code", "https://gp.example", Err(Not::OdsCode)),
+            ("lower-case code", "https://gp.example/a20047/STU3/1/g", Err(Not::OdsCode)),
+            ("no versions", "https://gp.example/A20047/gpconnect", Err(Not::Versions)),
+            ("no routing segment", "https://gp.example/A20047/STU3/1", Err(Not::RoutingSegment)),
+            ("a slash at the end", "https://gp.example/A20047/STU3/1/g/", Err(Not::TrailingSlash)),
+            ("two slashes", "https://gp.example/A20047/STU3/1//g", Err(Not::RoutingSegment)),
+            ("dots", "https://gp.example/A20047/STU3/1/../g", Err(Not::RoutingSegment)),
+            ("a query", "https://gp.example/A20047/STU3/1/g?x", Err(Not::RoutingSegment)),
+        ] {
+            assert_eq!(text.parse::<ServiceRoot>().map(|_| ()), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_service_root_knows_its_parts() {
+        let root: ServiceRoot = "https://gp.example:8443/A20047/STU3/1/gpconnect".parse().unwrap();
+        assert_eq!(root.authority(), "gp.example:8443");
+        assert_eq!(root.path(), "/A20047/STU3/1/gpconnect");
+        assert_eq!(root.ods_code().as_str(), "A20047");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics(text in "(https://)?[a-zA-Z0-9./:é-]{0,60}") {
+            if let Ok(root) = text.parse::<ServiceRoot>() {
+                proptest::prop_assert_eq!(root.as_str(), text);
+            }
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! What checks may look up: practices, consumers, agreements, switches. Immutable once built.
+//!
+//! Every look-up costs the same with ten practices and ten thousand: a hash of a short name, then
+//! plain indexes.
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use crate::{
+    interaction::{Capability, CapabilitySet, InteractionId, InteractionSet},
+    names::{Asid, CpaId, HostName, OdsCode, PartyKey, ServiceRoot},
+};
+
+/// Place of a practice in its [`Policy`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PracticeIndex(pub u32);
+
+/// Place of a consumer system in its [`Policy`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConsumerIndex(pub u32);
+
+/// Place of an upstream in the snapshot; the policy only carries it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UpstreamIndex(pub u32);
+
+/// A provider organisation, its endpoints and its switches.
+#[derive(Clone, Debug)]
+pub struct Practice {
+    /// Its organisation code.
+    pub ods_code: OdsCode,
+    /// Its name, for people.
+    pub name: String,
+    /// Where its capabilities are reached; those absent are not offered.
+    pub endpoints: Endpoints,
+    /// What it has switched on.
+    pub enablement: Enablement,
+}
+
+/// The endpoints of a practice, at most one a capability.
+#[derive(Clone, Debug, Default)]
+pub struct Endpoints([Option<Box<Endpoint>>; Capability::ALL.len()]);
+
+impl Endpoints {
+    /// The endpoint for `capability`.
+    pub fn of(&self, capability: Capability) -> Option<&Endpoint> {
+        self.0.get(capability as usize)?.as_deref()
+    }
+
+    /// Sets the endpoint for `capability` and returns the one that stood there.
+    pub fn set(&mut self, capability: Capability, endpoint: Endpoint) -> Option<Box<Endpoint>> {
+        self.0.get_mut(capability as usize)?.replace(Box::new(endpoint))
+    }
+
+    /// All of them with their capability.
+    pub fn iter(&self) -> impl Iterator<Item = (Capability, &Endpoint)> {
+        Capability::ALL
+            .into_iter()
+            .filter_map(|capability| Some((capability, self.of(capability)?)))
+    }
+}
+
+/// Where and as whom a provider system answers for one capability (the MHS record).
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Its base URL.
+    pub service_root: ServiceRoot,
+    /// The receiving system.
+    pub asid: Asid,
+    /// Its message handling server.
+    pub party_key: PartyKey,
+    /// Its contract id, for one error text.
+    pub cpa_id: Option<CpaId>,
+    /// What it is accredited to receive.
+    pub interactions: InteractionSet,
+    /// How it is reached.
+    pub upstream: UpstreamIndex,
+}
+
+/// The switches of a practice; everything is off unless switched on (gp-connect 10).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Enablement {
+    /// GP Connect as a whole.
+    pub gp_connect: bool,
+    /// Single capabilities. Foundations have no switch of their own.
+    pub capabilities: CapabilitySet,
+}
+
+/// What the gateway does for a consumer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Nothing that it sent is changed, nothing that it should send is filled in.
+    #[default]
+    Transparent,
+    /// Headers that it left out are filled in where one choice remains.
+    Assist,
+}
+
+/// A registered consumer system (the AS record).
+#[derive(Clone, Debug)]
+pub struct Consumer {
+    /// The sending system.
+    pub asid: Asid,
+    /// The organisation that its requests originate from.
+    pub organisation: OdsCode,
+    /// Its message handling server, which it may share.
+    pub party_key: Option<PartyKey>,
+    /// The host names that its client certificate may bear.
+    pub host_names: Vec<HostName>,
+    /// What it is accredited to send.
+    pub interactions: InteractionSet,
+    /// What the gateway does for it.
+    pub mode: Mode,
+}
+
+/// A data sharing agreement between two organisations, already expanded from groups.
+#[derive(Clone, Copy, Debug)]
+pub struct Agreement {
+    /// The organisation that asks.
+    pub consumer: OdsCode,
+    /// The practice that answers.
+    pub practice: PracticeIndex,
+    /// For what.
+    pub capabilities: CapabilitySet,
+}
+
+/// What checks may look up.
+#[derive(Debug, Default)]
+pub struct Policy {
+    practices: Vec<Practice>,
+    by_ods_code: HashMap<OdsCode, PracticeIndex, RandomState>,
+    consumers: Vec<Consumer>,
+    by_asid: HashMap<Asid, ConsumerIndex, RandomState>,
+    /// Per consumer system the row of its organisation in `agreements`.
+    agreement_rows: Vec<usize>,
+    /// Per consumer organisation one entry a practice: a byte each, so that a million agreements
+    /// of a hundred organisations with ten thousand practices are a megabyte.
+    agreements: Vec<Box<[CapabilitySet]>>,
+    carried: InteractionSet,
+}
+
+impl Policy {
+    /// Builds the look-ups. Codes must be unique; of two equal ones the last is found.
+    pub fn new(
+        practices: Vec<Practice>,
+        consumers: Vec<Consumer>,
+        agreements: impl IntoIterator<Item = Agreement>,
+        carried: InteractionSet,
+    ) -> Self {
+        let by_ods_code = practices.iter().map(|practice| practice.ods_code).zip(indexes());
+        let by_asid = consumers.iter().map(|consumer| consumer.asid).zip(indexes());
+        let mut policy = Self {
+            by_ods_code: by_ods_code.map(|(code, index)| (code, PracticeIndex(index))).collect(),
+            by_asid: by_asid.map(|(asid, index)| (asid, ConsumerIndex(index))).collect(),
+            practices,
+            consumers,
+            carried,
+            ..Self::default()
+        };
+        policy.expand(agreements);
+        policy
+    }
+
+    fn expand(&mut self, agreements: impl IntoIterator<Item = Agreement>) {
+        let mut rows = HashMap::<OdsCode, usize, RandomState>::default();
+        for consumer in &self.consumers {
+            let next = rows.len();
+            self.agreement_rows.push(*rows.entry(consumer.organisation).or_insert(next));
+        }
+        let empty = vec![CapabilitySet::default(); self.practices.len()].into_boxed_slice();
+        self.agreements = vec![empty; rows.len()];
+        for agreement in agreements {
+            let row = rows.get(&agreement.consumer).and_then(|row| self.agreements.get_mut(*row));
+            if let Some(entry) = row.and_then(|row| row.get_mut(agreement.practice.0 as usize)) {
+                entry.extend(agreement.capabilities);
+            }
+        }
+    }
+
+    /// The practice of this code.
+    pub fn find_practice(&self, code: OdsCode) -> Option<(PracticeIndex, &Practice)> {
+        let index = *self.by_ods_code.get(&code)?;
+        Some((index, self.practice(index)?))
+    }
+
+    /// The practice at this place.
+    pub fn practice(&self, index: PracticeIndex) -> Option<&Practice> {
+        self.practices.get(index.0 as usize)
+    }
+
+    /// All practices in order.
+    pub fn practices(&self) -> &[Practice] {
+        &self.practices
+    }
+
+    /// The consumer system of this ASID.
+    pub fn find_consumer(&self, asid: Asid) -> Option<(ConsumerIndex, &Consumer)> {
+        let index = *self.by_asid.get(&asid)?;
+        Some((index, self.consumer(index)?))
+    }
+
+    /// The consumer system at this place.
+    pub fn consumer(&self, index: ConsumerIndex) -> Option<&Consumer> {
+        self.consumers.get(index.0 as usize)
+    }
+
+    /// All consumer systems in order.
+    pub fn consumers(&self) -> &[Consumer] {
+        &self.consumers
+    }
+
+    /// What the organisation of `consumer` may ask `practice` for.
+    pub fn agreement(&self, consumer: ConsumerIndex, practice: PracticeIndex) -> CapabilitySet {
+        let row = self.agreement_rows.get(consumer.0 as usize);
+        let row = row.and_then(|row| self.agreements.get(*row));
+        row.and_then(|row| row.get(practice.0 as usize)).copied().unwrap_or_default()
+    }
+
+    /// Whether this gateway carries `id`: those of 1.2.7, and the neighbours configured.
+    pub fn carries(&self, id: InteractionId) -> bool {
+        self.carried.contains(id)
+    }
+}
+
+/// 0, 1, 2, ... as far as an index reaches.
+fn indexes() -> impl Iterator<Item = u32> {
+    0..=u32::MAX
+}

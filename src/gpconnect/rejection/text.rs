@@ -1,0 +1,133 @@
+//! What a refusal says: to the caller, and to operators.
+
+use super::Reason;
+use crate::{interaction::wire_shape, names::Asid};
+
+impl Reason {
+    /// The public text: the fault, and what was expected. No secret; a logical id only where the
+    /// proxy's own error text repeats the caller's URL.
+    #[expect(clippy::too_many_lines, reason = "a table: one row a reason")]
+    pub fn diagnostics(&self) -> String {
+        let asid = |asid: &Option<Asid>| asid.map_or_else(String::new, |asid| asid.to_string());
+        match self {
+            Self::HeadMalformed(fault) => format!("Request head is malformed: {fault}"),
+            Self::HeaderRepeated(name) => format!("{name} header is repeated; send it once"),
+            Self::HeadTimeout { seconds } | Self::BodyTimeout { seconds } => {
+                format!("Request not complete within {seconds} seconds")
+            }
+            Self::HeadTooLong { limit } => format!("Header fields exceed {limit} bytes"),
+            Self::TooManyHeaders { limit } => format!("Header fields exceed {limit} fields"),
+            Self::TargetTooLong { limit } => format!("Request target exceeds {limit} bytes"),
+            Self::HostNotServed => "Host is not served here".into(),
+            Self::BodyEncoded | Self::MediaTypeUnsupported(_) => "Unsupported_Media_Type".into(),
+            Self::Overloaded => "Gateway overloaded".into(),
+            Self::MethodNotCarried => "405: Method Not Allowed".into(),
+            Self::TargetAmbiguous(fault) => format!("Request target is not valid: {fault}"),
+            Self::NotAGpConnectPath => "Not a GP Connect resource".into(),
+            Self::BodyTooLong { limit } => format!("Request body exceeds {limit} bytes"),
+            Self::BodyBroken => {
+                "Request body is not complete or not framed as its head says".into()
+            }
+            Self::GatewayFault { reference } => format!("Gateway fault, reference {reference}"),
+            Self::HeaderMissing(name) => format!("{name} header is missing"),
+            Self::HeaderInvalid { name, length, expected } => {
+                format!(
+                    "{name} header is not valid: found {length} characters, expected {expected}"
+                )
+            }
+            Self::InteractionUnknown { length } => format!(
+                "Ssp-InteractionID header is not valid: found {length} characters, expected the id of a GP Connect interaction"
+            ),
+            Self::InteractionAmbiguous => {
+                "Ssp-InteractionID header is missing; verb and path fit several interactions".into()
+            }
+            Self::InteractionNotCarried(id) => {
+                format!("Interaction {} is not implemented", id.urn())
+            }
+            Self::InteractionMismatch { id, verb, shape } => {
+                let row = id.row();
+                let (expected, path) = (row.verb.as_str(), row.path);
+                format!(
+                    "Interaction {} does not match {} /{shape}; expected {expected} /{path}",
+                    row.urn,
+                    verb.as_str()
+                )
+            }
+            Self::LogicalIdMissing(id) => format!("Path ends where /{} has an id", id.row().path),
+            Self::ReceiverMismatch => "Ssp-To does not match the receiving system".into(),
+            Self::PracticeUnknown => "No GP Connect endpoint for this organisation".into(),
+            Self::TokenMalformed(fault) => {
+                format!("Authorization header is not valid: the token {fault}")
+            }
+            Self::ClaimMissing(name) => format!("JWT claim {name} is missing"),
+            Self::ClaimInvalid { name, fault } => format!("JWT claim {name} {fault}"),
+            Self::ClaimNotResource { name, resource, element } => {
+                format!("JWT claim {name} is not a valid {resource}: {element}")
+            }
+            Self::ScopeMismatch(scope) => format!(
+                "JWT claim requested_scope does not fit the interaction; expected {}",
+                scope.as_str()
+            ),
+            Self::TokenExpired => "JWT has expired".into(),
+            Self::OrganisationMismatch => {
+                "requesting_organization does not match the sending system".into()
+            }
+            Self::GpConnectDisabled => "GP Connect is disabled at this practice.".into(),
+            Self::CapabilityDisabled(capability) => {
+                format!("The {} capability is disabled at this practice.", capability.title())
+            }
+            Self::SenderNotCaller(from) => {
+                format!("ASID_CHECK_FAILED_MESSAGESENDER_{}", asid(from))
+            }
+            Self::SenderNotAccredited(from) => format!("ASID_CHECK_FAILED_MESSAGESENDER_{from}"),
+            Self::ReceiverNotAccredited(to) => {
+                format!("PARTYKEY_INTERACTION_CHECK_FAILED_MESSAGERECEIVER_{}", asid(to))
+            }
+            Self::EndpointVaries { registered, cpa_id, target } => {
+                let cpa_id = cpa_id.map_or_else(String::new, |id| id.to_string());
+                let target = printable(target);
+                format!("ENDPOINT_{registered}_CPAID_{cpa_id}_VARIES_FROM_TARGETURL_{target}")
+            }
+            Self::NoAgreement { from, to } => {
+                format!("FOT_CHECK_FAILED_MESSAGESENDER_{from}_MESSAGERECEIVER_{to}")
+            }
+            Self::UpstreamUnreachable { url }
+            | Self::UpstreamInvalid { url }
+            | Self::UpstreamTimeout { url } => {
+                format!("ERROR_COMMUNICATING_TO_ENDPOINT_URL_{}", printable(url))
+            }
+        }
+    }
+
+    /// The text for logs: as the public one, but nowhere with an id that may name a patient.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the others hold nothing to hide")]
+    pub fn note(&self) -> String {
+        match self {
+            Self::EndpointVaries { registered, target, .. } => {
+                let (host, path) = host_and_path(target);
+                format!(
+                    "expected {registered}, found https://{}{}",
+                    printable(host),
+                    wire_shape(path)
+                )
+            }
+            Self::UpstreamUnreachable { .. } => "provider could not be reached".into(),
+            Self::UpstreamInvalid { .. } => "provider's answer was not valid HTTP".into(),
+            Self::UpstreamTimeout { .. } => "provider did not answer in time".into(),
+            Self::MediaTypeUnsupported(place) => format!("{place} names no FHIR format"),
+            Self::BodyEncoded => "request bodies must not have a Content-Encoding".into(),
+            _ => self.diagnostics(),
+        }
+    }
+}
+
+fn host_and_path(url: &str) -> (&str, &str) {
+    let rest = url.strip_prefix("https://").unwrap_or(url);
+    rest.find('/').and_then(|slash| rest.split_at_checked(slash)).unwrap_or((rest, ""))
+}
+
+/// A copied text cut to 256 characters, control characters replaced.
+fn printable(text: &str) -> String {
+    let clean = |letter: char| if letter.is_control() { '\u{fffd}' } else { letter };
+    text.chars().map(clean).take(256).collect()
+}
