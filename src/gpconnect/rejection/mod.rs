@@ -15,6 +15,7 @@ use crate::{
 pub enum Reason {
     // Stage 1, admit.
     HeadMalformed(&'static str),
+    Http2NotOffered,
     HeaderRepeated(&'static str),
     HeadTimeout { seconds: u64 },
     HeadTooLong { limit: usize },
@@ -136,6 +137,7 @@ impl Reason {
         use {Code::{Proxy, ProxyMethod}, IssueType::{Forbidden, Invalid, NotFound, NotSupported, Processing, Timeout, TooLong, Transient}};
         match self {
             Self::HeadMalformed(_)          => Answer(400, Invalid,      BAD_REQUEST,      "head_malformed"),          // A-400-HDR
+            Self::Http2NotOffered           => Answer(400, Invalid,      BAD_REQUEST,      "http2_not_offered"),       // A-400-HDR
             Self::HeaderRepeated(_)         => Answer(400, Invalid,      BAD_REQUEST,      "header_repeated"),         // A-400-HDR
             Self::HeadTimeout { .. }        => Answer(408, Timeout,      BAD_REQUEST,      "head_timeout"),
             Self::HeadTooLong { .. }        => Answer(431, TooLong,      BAD_REQUEST,      "head_too_long"),

@@ -11,6 +11,7 @@ impl Reason {
         let asid = |asid: &Option<Asid>| asid.map_or_else(String::new, |asid| asid.to_string());
         match self {
             Self::HeadMalformed(fault) => format!("Request head is malformed: {fault}"),
+            Self::Http2NotOffered => "HTTP/2 is not offered here; send HTTP/1.1".into(),
             Self::HeaderRepeated(name) => format!("{name} header is repeated; send it once"),
             Self::HeadTimeout { seconds } | Self::BodyTimeout { seconds } => {
                 format!("Request not complete within {seconds} seconds")

@@ -1,0 +1,62 @@
+//! The command line: one file a command.
+//!
+//! Exit codes: 0 when it did what was asked; 1 when it ran and the answer is no (a configuration
+//! with mistakes, a refused request); 2 when it could not run (wrong arguments, an address in use).
+
+mod demo;
+mod log;
+mod serve;
+mod simulate;
+mod start;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use start::{NotStarted, Running};
+
+/// A secure proxy between GP Connect consumers and the systems of GP practices.
+#[derive(Debug, Parser)]
+#[command(name = "gpconnect-gateway", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Arguments),
+    Serve(serve::Arguments),
+    Simulate(simulate::Arguments),
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It did what was asked.
+    Done,
+    /// It ran, and the answer is no.
+    No,
+    /// It could not run; what was wrong stands on standard error.
+    Unable,
+}
+
+impl From<Ended> for ExitCode {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Done => Self::SUCCESS,
+            Ended::No => Self::from(1),
+            Ended::Unable => Self::from(2),
+        }
+    }
+}
+
+/// Runs the command that the process was called with.
+pub fn run() -> ExitCode {
+    let ended = match Arguments::parse().command {
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
+    };
+    ended.into()
+}

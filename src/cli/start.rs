@@ -1,0 +1,207 @@
+//! A running gateway: sockets, services and background work put together, and taken apart again.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    os::fd::IntoRawFd,
+    sync::Arc,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use pingora::{
+    apps::http_app::HttpServer,
+    server::{Fds, ListenFds, configuration::ServerConf},
+    services::{Service as _, listening::Service},
+};
+use socket2::{Domain, Protocol, Socket, Type};
+use thiserror::Error;
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::watch,
+};
+use tracing::{error, info, warn};
+
+use crate::{
+    admin::Observe,
+    proxy::{self, Addresses, Shared},
+    snapshot::Current,
+    telemetry::Telemetry,
+};
+
+/// How many callers may wait to be accepted.
+const BACKLOG: i32 = 1_024;
+/// Kept-open connections to upstreams, over all of them.
+const POOL: usize = 1_024;
+/// How often names of upstreams are looked up.
+const LOOKUPS: Duration = Duration::from_secs(30);
+/// How often a stop looks whether requests are still under way.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Why a gateway did not start.
+#[derive(Debug, Error)]
+pub enum NotStarted {
+    /// An address can't be listened on.
+    #[error("{key}: can't listen on {address}: {source}; is another program using it?")]
+    Address {
+        /// The setting.
+        key: String,
+        /// Its value.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system has no threads to give.
+    #[error("can't start threads: {0}")]
+    Threads(#[from] io::Error),
+}
+
+/// A gateway that takes requests. Dropping it without [`Running::stop`] cuts what is under way.
+pub struct Running {
+    /// Where consumers connect to, in the order of the configuration.
+    pub addresses: Vec<SocketAddr>,
+    /// Where metrics and health are.
+    pub observe: SocketAddr,
+    /// What all parts share.
+    pub shared: Shared,
+    stop: watch::Sender<bool>,
+    carrying: Runtime,
+    observing: Runtime,
+    drain: Duration,
+}
+
+impl Running {
+    /// Binds every address, then starts to accept.
+    ///
+    /// # Errors
+    /// [`NotStarted`], with nothing left running.
+    pub fn start(current: Current, telemetry: Arc<Telemetry>) -> Result<Self, NotStarted> {
+        let snapshot = current.load();
+        let startup = &snapshot.startup;
+        telemetry.metrics.snapshot(snapshot.generation, &snapshot.policy);
+        let shared = Shared {
+            current: Arc::new(current),
+            telemetry,
+            health: Arc::default(),
+            addresses: Arc::new(Addresses::default()),
+        };
+        let mut fds = Fds::new();
+        let mut bound = Vec::new();
+        let mut services = Vec::new();
+        let configuration = Arc::new(ServerConf {
+            threads: startup.server.threads,
+            upstream_keepalive_pool_size: POOL.div_ceil(startup.server.threads.max(1)),
+            max_retries: 3,
+            ..ServerConf::default()
+        });
+        for (index, (name, address)) in startup.listeners.iter().enumerate() {
+            let address = bind(*address, format!("listener[{index}].address"), &mut fds)?;
+            let text = address.to_string();
+            services.push(proxy::listener(&configuration, index, name, &text, &shared));
+            bound.push(address);
+        }
+        let observe = bind(startup.observe.address, "observe.address".into(), &mut fds)?;
+        let app = Observe {
+            telemetry: Arc::clone(&shared.telemetry),
+            health: Arc::clone(&shared.health),
+        };
+        let mut observer = Service::new("observe".to_owned(), HttpServer::new_app(app));
+        observer.add_tcp(&observe.to_string());
+
+        let carrying = runtime("proxy", startup.server.threads)?;
+        let observing = runtime("observe", 1)?;
+        let (stop, stopping) = watch::channel(false);
+        let fds: ListenFds = Arc::new(Mutex::new(fds));
+        observing.block_on(shared.addresses.refresh(&snapshot));
+        observing.spawn(look_up(shared.clone()));
+        for mut service in services {
+            let (fds, stopping) = (Arc::clone(&fds), stopping.clone());
+            carrying.spawn(async move { service.start_service(Some(fds), stopping, 1).await });
+        }
+        observing.spawn(async move { observer.start_service(Some(fds), stopping, 1).await });
+        shared.health.serve();
+        let drain = startup.server.drain;
+        Ok(Self { addresses: bound, observe, shared, stop, carrying, observing, drain })
+    }
+
+    /// Reads the configuration again. When anything is wrong with it, what runs stays.
+    pub fn reload(&self) {
+        let metrics = &self.shared.telemetry.metrics;
+        match self.shared.current.reload() {
+            Ok((changes, warnings)) => {
+                let snapshot = self.shared.current.load();
+                metrics.snapshot(snapshot.generation, &snapshot.policy);
+                for warning in warnings.iter() {
+                    warn!("{warning}");
+                }
+                info!("configuration reloaded: {changes}");
+                self.observing.spawn(refresh(self.shared.clone()));
+                metrics.reloaded(true);
+            }
+            Err(mistakes) => {
+                for mistake in mistakes.iter() {
+                    error!("reload refused, the old configuration stays: {mistake}");
+                }
+                metrics.reloaded(false);
+            }
+        }
+    }
+
+    /// Takes no new connections, lets requests under way finish for at most the drain time, then
+    /// ends. Returns how many were cut.
+    pub fn stop(self) -> i64 {
+        let in_flight = &self.shared.telemetry.metrics.in_flight;
+        self.shared.health.drain();
+        // Nobody listens any more when every service has ended by itself; that is fine.
+        self.stop.send_replace(true);
+        let wait = async {
+            while in_flight.get() > 0 {
+                tokio::time::sleep(POLL).await;
+            }
+        };
+        let drained = self.observing.block_on(async { tokio::time::timeout(self.drain, wait).await });
+        let cut = if drained.is_ok() { 0 } else { in_flight.get() };
+        self.carrying.shutdown_timeout(POLL);
+        self.observing.shutdown_timeout(POLL);
+        cut
+    }
+}
+
+/// Threads for one kind of work: scraping metrics must not hold up requests.
+fn runtime(name: &str, threads: usize) -> io::Result<Runtime> {
+    Builder::new_multi_thread().enable_all().thread_name(name).worker_threads(threads.max(1)).build()
+}
+
+/// Binds an address and hands it to the engine under the name that it will ask for.
+fn bind(
+    address: SocketAddr,
+    key: String,
+    fds: &mut Fds,
+) -> Result<SocketAddr, NotStarted> {
+    let listen = || -> io::Result<TcpListener> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        // A blocking accept would hold up a thread that carries requests.
+        socket.set_nonblocking(true)?;
+        Ok(socket.into())
+    };
+    let fault = |source| NotStarted::Address { key: key.clone(), address, source };
+    let listener = listen().map_err(fault)?;
+    let bound = listener.local_addr().map_err(fault)?;
+    fds.add(bound.to_string(), listener.into_raw_fd());
+    Ok(bound)
+}
+
+async fn refresh(shared: Shared) {
+    let snapshot = shared.current.load();
+    shared.addresses.refresh(&snapshot).await;
+}
+
+async fn look_up(shared: Shared) {
+    loop {
+        tokio::time::sleep(LOOKUPS).await;
+        refresh(shared.clone()).await;
+    }
+}

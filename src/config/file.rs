@@ -1,0 +1,48 @@
+//! Opens the files of a configuration. What can't be read is a mistake like any other.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+/// Larger files are refused before they are held: ten thousand practices are about 8 MB.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// The text of a file.
+///
+/// # Errors
+///
+/// What is wrong with the file and what to do, as it may follow the file's name in a message.
+pub fn read_file(path: &Path) -> Result<String, String> {
+    let bytes = bytes(path).map_err(|error| why(&error))?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(format!("is larger than {} MiB; make it smaller", MOST_BYTES >> 20));
+    }
+    String::from_utf8(bytes)
+        .map_err(|error| not_utf8(error.as_bytes(), error.utf8_error().valid_up_to()))
+}
+
+fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn not_utf8(bytes: &[u8], good: usize) -> String {
+    let before = bytes.iter().take(good).filter(|byte| **byte == b'\n').count();
+    format!("is not UTF-8 in line {}; save it as UTF-8", before + 1)
+}
+
+fn why(error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::NotFound {
+        return String::from("does not exist; correct the name, or make the file");
+    }
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return String::from("may not be read by this user; give it the permission to read");
+    }
+    if error.kind() == io::ErrorKind::IsADirectory {
+        return String::from("is a directory; name a file in it");
+    }
+    format!("can't be read: {error}")
+}

@@ -1,0 +1,98 @@
+//! The `[[listener]]` sections.
+
+use std::net::SocketAddr;
+
+use gpconnect::names::Asid;
+
+use super::{
+    authority::ServerName,
+    finding::{Listed, Located, Notebook},
+    label::Label,
+    section::Section,
+    settings::Listener,
+    unique::{Unique, bound_address, distinct, unique},
+};
+/// The listeners, and what else must be known of them, also of those with mistakes.
+pub(super) struct Listeners {
+    pub(super) listeners: Vec<Listener>,
+    pub(super) addresses: Vec<Unique<SocketAddr>>,
+    pub(super) everyone: Vec<(String, Located<Asid>)>,
+}
+
+/// What one listener says.
+struct ListenerRead {
+    name: Option<Unique<Label>>,
+    address: Option<Unique<SocketAddr>>,
+    everyone: Vec<(String, Located<Asid>)>,
+    listener: Option<Listener>,
+}
+
+/// Reads all `[[listener]]`.
+pub(super) fn listeners(root: &Section<'_>, notebook: &Notebook) -> Listeners {
+    if !root.has("listener") {
+        root.mistake(
+            "listener",
+            "is missing; write at least one [[listener]], with name, address and server_names",
+        );
+    }
+    let mut read = root.tables("listener", |section, _| listener(section));
+    let names: Vec<_> = read.iter_mut().filter_map(|read| read.name.take()).collect();
+    distinct(&names, notebook, |a, b| a == b, "give each listener a name of its own");
+    Listeners {
+        addresses: read.iter_mut().filter_map(|read| read.address.take()).collect(),
+        everyone: read.iter_mut().flat_map(|read| std::mem::take(&mut read.everyone)).collect(),
+        listeners: read.into_iter().filter_map(|read| read.listener).collect(),
+    }
+}
+
+fn listener(section: &Section<'_>) -> ListenerRead {
+    let name = unique::<Label>(section, "name");
+    let address = bound_address(section);
+    let server_names = section.list::<ServerName>("server_names");
+    let consent = section.consent("insecure_plain_http");
+    let everyone = section.list::<Asid>("insecure_everyone_is");
+    check_loopback(section, address.as_ref());
+    let listener = || {
+        consent?;
+        warn_of_plain_listener(section);
+        Some(Listener {
+            name: name.as_ref()?.value.value.to_string(),
+            address: address.as_ref()?.value.value,
+            server_names: server_names?.into_iter().map(|name| name.value).collect(),
+            insecure_everyone_is: everyone.as_ref()?.iter().map(|asid| asid.value).collect(),
+        })
+    };
+    let listener = listener();
+    let path = section.path("insecure_everyone_is");
+    let named = |asid: Listed<Asid>| {
+        let key = format!("{path}[{}]", asid.position);
+        (key, Located { value: asid.value, place: asid.place })
+    };
+    let everyone = everyone.unwrap_or_default().into_iter().map(named).collect();
+    ListenerRead { name, address, everyone, listener }
+}
+
+fn check_loopback(section: &Section<'_>, address: Option<&Unique<SocketAddr>>) {
+    let Some(address) = address.filter(|address| !address.value.value.ip().is_loopback()) else {
+        return;
+    };
+    let port = address.value.value.port();
+    section.mistake(
+        "address",
+        format!(
+            "is reached from other machines, and plain HTTP proves nobody's identity; write a \
+             loopback address, as in \"127.0.0.1:{port}\""
+        ),
+    );
+}
+
+fn warn_of_plain_listener(section: &Section<'_>) {
+    section.warn(
+        "insecure_plain_http",
+        "INSECURE: plain HTTP; everyone on this machine can call, and nothing is encrypted",
+    );
+    section.warn(
+        "insecure_everyone_is",
+        "INSECURE: callers are believed to be these systems without any proof",
+    );
+}

@@ -1,0 +1,205 @@
+//! From the tree of gateway.toml to [`Settings`], with the rules that span several keys.
+
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+    thread,
+};
+
+use gpconnect::{
+    forward::Connection,
+    interaction::{InteractionId, InteractionSet},
+};
+
+use super::{
+    authority::UpstreamAddress,
+    environment::Environment,
+    finding::{Listed, Notebook},
+    label::{FileName, Label},
+    listeners::{Listeners, listeners},
+    node::Document,
+    reference::GATEWAY,
+    section::Section,
+    settings::{Known, Limits, Log, LogFormat, Observe, Server, Settings, Timeouts, Upstream},
+    unique::{Unique, bound_address, clash, distinct, unique},
+};
+
+/// Reads gateway.toml, which lies in `folder`, with `environment` laid over it. Settings come back
+/// only when all of them could be read; mistakes are in `notebook` then or not.
+pub fn read(
+    mut document: Document<'_>,
+    environment: &Environment,
+    folder: &Path,
+    notebook: &Notebook,
+) -> (Option<Settings>, Known) {
+    environment.lay_over(&mut document, GATEWAY, notebook);
+    if document.is_whole() {
+        return Section::read(&document, GATEWAY, notebook, |root| all(root, folder, notebook));
+    }
+    // What was made of a broken file is good enough to go on to the files that it names, not to
+    // complain about.
+    let unheard = Notebook::default();
+    let (_, known) =
+        Section::read(&document, GATEWAY, &unheard, |root| all(root, folder, &unheard));
+    (None, Known { whole: false, ..known })
+}
+
+fn all(root: &Section<'_>, folder: &Path, notebook: &Notebook) -> (Option<Settings>, Known) {
+    let server = root.table("server", server).flatten();
+    let files = root.table("directory", |section| files(section, folder)).unwrap_or_default();
+    let Listeners { listeners, addresses: mut bound, everyone } = listeners(root, notebook);
+    let observe = root.table("observe", bound_address).flatten();
+    bound.extend(observe.clone());
+    distinct(&bound, notebook, |a, b| clash(*a, *b), "one address and port serve one purpose");
+    let (upstreams, names) = upstreams(root, notebook);
+    let carried = root.table("interactions", carried).unwrap_or_default();
+    let limits = root.table("limits", limits).flatten();
+    let timeouts = root.table("timeouts", timeouts).flatten();
+    let log = root.table("log", |section| log(section, folder)).flatten();
+    let known = Known { files, upstreams: names, everyone, carried, whole: true };
+    let settings = || {
+        let observe = Observe { address: observe?.value.value };
+        let (limits, timeouts) = (limits?, timeouts?);
+        Some(Settings {
+            server: server?,
+            listeners,
+            observe,
+            upstreams,
+            limits,
+            timeouts,
+            log: log?,
+        })
+    };
+    (settings(), known)
+}
+
+fn server(section: &Section<'_>) -> Option<Server> {
+    const MOST: usize = 16;
+    let written = section.number("threads");
+    let processors = || thread::available_parallelism().map_or(1, |count| count.get().min(MOST));
+    let threads = written.unwrap_or_else(processors);
+    Some(Server { threads, drain: section.time("drain")? })
+}
+
+fn files(section: &Section<'_>, folder: &Path) -> Vec<Listed<PathBuf>> {
+    let written = section.list::<FileName>("files").unwrap_or_default();
+    let mut files = Vec::<Listed<PathBuf>>::new();
+    for Listed { position, value: FileName(name), place } in written {
+        let value = folder.join(&name);
+        if files.iter().any(|file| file.value == value) {
+            section.mistake("files", format!("names {:?} twice; name it once", name.display()));
+        } else {
+            files.push(Listed { position, value, place });
+        }
+    }
+    files
+}
+
+/// The upstreams, and every name among them, also of those with other mistakes.
+fn upstreams(root: &Section<'_>, notebook: &Notebook) -> (Vec<Upstream>, Vec<String>) {
+    let read = root.tables("upstream", |section, _| {
+        let name = unique::<Label>(section, "name");
+        (name.clone(), upstream(section, name))
+    });
+    let (names, upstreams): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+    let names: Vec<_> = names.into_iter().flatten().collect();
+    distinct(&names, notebook, |a, b| a == b, "give each upstream a name of its own");
+    let names = names.into_iter().map(|name| name.value.value.to_string()).collect();
+    (upstreams.into_iter().flatten().collect(), names)
+}
+
+fn upstream(section: &Section<'_>, name: Option<Unique<Label>>) -> Option<Upstream> {
+    let address = section.text::<UpstreamAddress>("address");
+    let connection = section.word("connection", |word| match word {
+        "direct" => Some(Connection::Direct),
+        "proxy" => Some(Connection::Proxy),
+        _ => None,
+    });
+    section.consent("insecure_plain_http")?;
+    section.warn(
+        "insecure_plain_http",
+        "INSECURE: plain HTTP to this upstream; who sits between can read and change patient data",
+    );
+    let name = name?.value.value.to_string();
+    Some(Upstream { name, address: address?.value, connection: connection? })
+}
+
+/// An interaction besides those of 1.2.7.
+struct Neighbour(InteractionId);
+
+/// Why a text was refused as a [`Neighbour`].
+#[derive(thiserror::Error, Debug)]
+enum NotANeighbour {
+    #[error("expected the id of an interaction, as in \"documents:fhir:rest:read:binary-1\"")]
+    Unknown,
+    #[error("is of GP Connect 1.2.7 and always carried; leave it out")]
+    Of127,
+}
+
+impl FromStr for Neighbour {
+    type Err = NotANeighbour;
+
+    fn from_str(text: &str) -> Result<Self, NotANeighbour> {
+        let id = InteractionId::from_name(text).ok_or(NotANeighbour::Unknown)?;
+        (!id.row().in_1_2_7).then_some(Self(id)).ok_or(NotANeighbour::Of127)
+    }
+}
+
+fn carried(section: &Section<'_>) -> InteractionSet {
+    let also = section.list::<Neighbour>("also").unwrap_or_default();
+    let also = also.into_iter().map(|located| located.value.0);
+    InteractionSet::of_1_2_7().iter().chain(also).collect()
+}
+
+fn limits(section: &Section<'_>) -> Option<Limits> {
+    let head_bytes = section.number("head_bytes");
+    let headers = section.number("headers");
+    let target_bytes = section.number("target_bytes");
+    let body_bytes = section.number("body_bytes");
+    let token_bytes = section.number("token_bytes");
+    let connections = section.number("connections");
+    let in_flight = section.number("in_flight");
+    Some(Limits {
+        head_bytes: head_bytes?,
+        headers: headers?,
+        target_bytes: target_bytes?,
+        body_bytes: body_bytes?,
+        token_bytes: token_bytes?,
+        connections: connections?,
+        in_flight: in_flight?,
+    })
+}
+
+fn timeouts(section: &Section<'_>) -> Option<Timeouts> {
+    let head = section.time("head");
+    let body = section.time("body");
+    let idle = section.time("idle");
+    let connect = section.time("connect");
+    let query = section.time("query");
+    let command = section.time("command");
+    let response_stall = section.time("response_stall");
+    let exchange = section.time("exchange");
+    let upstream_idle = section.time("upstream_idle");
+    Some(Timeouts {
+        head: head?,
+        body: body?,
+        idle: idle?,
+        connect: connect?,
+        query: query?,
+        command: command?,
+        response_stall: response_stall?,
+        exchange: exchange?,
+        upstream_idle: upstream_idle?,
+    })
+}
+
+fn log(section: &Section<'_>, folder: &Path) -> Option<Log> {
+    let file = section.text::<FileName>("file").map(|file| folder.join(file.value.0));
+    let format = section.word("format", |word| match word {
+        "auto" => Some(LogFormat::Auto),
+        "json" => Some(LogFormat::Json),
+        "human" => Some(LogFormat::Human),
+        _ => None,
+    });
+    Some(Log { format: format?, file })
+}

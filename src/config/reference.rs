@@ -1,0 +1,110 @@
+//! Every key of gateway.toml.
+
+use std::time::Duration;
+
+use gpconnect::interaction::InteractionId;
+
+use super::keys::{Absent, Form, Key, Kind};
+
+const PROCESSORS: &str = "one for each processor, at most 16";
+
+const PLAIN: &str = "this version speaks plain HTTP only; write insecure_plain_http = true to say \
+                     that you accept it";
+
+const ASIDS: Form = Form::new("an ASID, as in 200000000359", "^[0-9]{12}$");
+const SOCKET: Form = Form::new("an address and a port, as in 127.0.0.1:8080", "^.+:[0-9]+$");
+const SERVER_NAME: Form = Form::new("host or host:port", "^[a-z0-9.\\[\\]:-]+$");
+const UPSTREAM: Form = Form::new("host:port", "^[a-z0-9.\\[\\]:-]+:[0-9]+$");
+const NAME: Form = Form::new("a name of letters, digits, \"-\", \"_\"", "^[A-Za-z0-9_-]{1,64}$");
+const NEIGHBOUR: Form = Form::known("the id of an interaction", "\\S", neighbours);
+
+fn neighbours() -> Vec<&'static str> {
+    InteractionId::all().filter(|id| !id.row().in_1_2_7).map(InteractionId::short).collect()
+}
+
+/// From a millisecond to so many minutes.
+const fn minutes(most: u64) -> Kind {
+    Kind::Time(Duration::from_millis(1), Duration::from_secs(60 * most))
+}
+
+#[rustfmt::skip]
+/// The keys of gateway.toml.
+pub const GATEWAY: &[Key] = &[
+    Key::table("server", SERVER, "The process as a whole."),
+    Key { name: "directory", kind: Kind::Table(DIRECTORY), absent: Absent::Means("a mistake"), meaning: "Where practices, consumers and agreements are written." },
+    Key::tables("listener", LISTENER, "Where consumers connect to."),
+    Key::table("observe", OBSERVE, "Where metrics and health are read."),
+    Key::tables("upstream", UPSTREAMS, "How the systems of practices are reached."),
+    Key::table("interactions", INTERACTIONS, "What is carried besides the interactions of GP Connect 1.2.7."),
+    Key::table("limits", LIMITS, "What a request may be, and how many at once."),
+    Key::table("timeouts", TIMEOUTS, "How long anything is waited for."),
+    Key::table("log", LOG, "The log."),
+];
+
+#[rustfmt::skip]
+const SERVER: &[Key] = &[
+    Key::optional("threads", Kind::Number(1, 256), PROCESSORS, "Threads that carry requests."),
+    Key::default("drain", Kind::Time(Duration::ZERO, Duration::from_secs(600)), "\"5s\"", "How long a stopping gateway lets requests finish."),
+];
+
+#[rustfmt::skip]
+const DIRECTORY: &[Key] = &[
+    Key::required("files", Kind::List(Form::new("a file, relative to the folder of this one", "\\S"), false), "[\"practices.toml\", \"consumers.toml\", \"agreements.toml\"]", "the files with practices, consumers and agreements"),
+];
+
+#[rustfmt::skip]
+const LISTENER: &[Key] = &[
+    Key::required("name", Kind::Text(NAME), "\"consumers\"", "its name in logs and metrics"),
+    Key::required("address", Kind::Text(SOCKET), "\"127.0.0.1:8080\"", "the address and port to listen at"),
+    Key::required("server_names", Kind::List(SERVER_NAME, false), "[\"localhost:8080\"]", "what a request's Host may say; any other is answered 421"),
+    Key::required("insecure_plain_http", Kind::Consent(PLAIN), "true", "plain HTTP, without proof of who is calling; at a loopback address only"),
+    Key::required("insecure_everyone_is", Kind::List(ASIDS, false), "[\"200000000359\"]", "the ASIDs of the consumer systems that every caller may be; with one, callers need no Ssp-From in assist mode"),
+];
+
+#[rustfmt::skip]
+const OBSERVE: &[Key] = &[
+    Key::default("address", Kind::Text(SOCKET), "\"127.0.0.1:9090\"", "Where /metrics, /livez and /readyz are served. They name no patient, but who may read them is the network's to say."),
+];
+
+#[rustfmt::skip]
+const UPSTREAMS: &[Key] = &[
+    Key::required("name", Kind::Text(NAME), "\"north-supplier\"", "its name; providers refer to it"),
+    Key::required("address", Kind::Text(UPSTREAM), "\"127.0.0.1:19000\"", "the host and port to connect to, whatever host stands in service roots"),
+    Key::default("connection", Kind::Word(&["direct", "proxy"]), "\"direct\"", "\"direct\": the practices' own systems; \"proxy\": a proxy such as the national one, requests go to it in proxy form."),
+    Key::required("insecure_plain_http", Kind::Consent(PLAIN), "true", "plain HTTP towards this upstream"),
+];
+
+#[rustfmt::skip]
+const INTERACTIONS: &[Key] = &[
+    Key::default("also", Kind::List(NEIGHBOUR, true), "[]", "Interactions of other versions that are carried too, as in \"documents:fhir:rest:read:binary-1\"."),
+];
+
+#[rustfmt::skip]
+const LIMITS: &[Key] = &[
+    Key::default("head_bytes", Kind::Size(1024, 1 << 20), "32768", "The request line and all headers together; beyond it 431."),
+    Key::default("headers", Kind::Number(10, 1000), "100", "Header lines of a request; beyond it 431."),
+    Key::default("target_bytes", Kind::Size(256, 1 << 16), "8192", "The request target; beyond it 414."),
+    Key::default("body_bytes", Kind::Size(1, 65_536), "65536", "The request body, which is held whole; beyond it 413."),
+    Key::default("token_bytes", Kind::Size(256, 1 << 20), "16384", "The token in Authorization; beyond it 400."),
+    Key::default("connections", Kind::Number(1, 1_000_000), "10000", "Connections of all consumers; further ones are closed at once."),
+    Key::default("in_flight", Kind::Number(1, 1_000_000), "2000", "Requests at once; further ones are answered 503."),
+];
+
+#[rustfmt::skip]
+const TIMEOUTS: &[Key] = &[
+    Key::default("head", minutes(5), "\"10s\"", "From the first byte of a request to the end of its headers."),
+    Key::default("body", minutes(10), "\"30s\"", "A request body that makes no progress."),
+    Key::default("idle", minutes(60), "\"60s\"", "A consumer's connection without a request."),
+    Key::default("connect", minutes(1), "\"2s\"", "The connection to an upstream."),
+    Key::default("query", minutes(10), "\"30s\"", "The headers of a provider's answer to a query."),
+    Key::default("command", minutes(10), "\"10s\"", "The headers of a provider's answer to a command: register, book, amend, cancel."),
+    Key::default("response_stall", minutes(10), "\"30s\"", "A provider's answer, or a consumer's reading of it, that makes no progress."),
+    Key::default("exchange", minutes(1440), "\"10m\"", "A request from its first byte to the last byte of its answer."),
+    Key::default("upstream_idle", minutes(60), "\"50s\"", "A connection to an upstream without a request. Less than the provider's own, so that none is closed under a request."),
+];
+
+#[rustfmt::skip]
+const LOG: &[Key] = &[
+    Key::default("format", Kind::Word(&["auto", "json", "human"]), "\"auto\"", "\"json\": one object a line; \"human\": for a terminal; \"auto\": human on a terminal, else json."),
+    Key::optional("file", Kind::Text(Form::new("a file, relative to the folder of this one", "\\S")), "standard output", "Where the log goes; reopened on SIGHUP."),
+];

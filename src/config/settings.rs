@@ -1,0 +1,146 @@
+//! What an operator wrote, typed. Consumed when the snapshot is built: no request sees it.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use gpconnect::{forward::Connection, interaction::InteractionSet, names::Asid};
+
+use super::{
+    authority::{ServerName, UpstreamAddress},
+    finding::{Listed, Located},
+};
+
+/// All of gateway.toml, with environment and defaults applied.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The process as a whole.
+    pub server: Server,
+    /// Where consumers connect to; at least one.
+    pub listeners: Vec<Listener>,
+    /// Where metrics and health are read.
+    pub observe: Observe,
+    /// How the systems of practices are reached.
+    pub upstreams: Vec<Upstream>,
+    /// What a request may be.
+    pub limits: Limits,
+    /// How long anything is waited for.
+    pub timeouts: Timeouts,
+    /// The log.
+    pub log: Log,
+}
+
+/// What is needed to read and check the directory, also when other settings are wrong.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The directory files, as they are to be opened.
+    pub files: Vec<Listed<PathBuf>>,
+    /// The names of upstreams in their order.
+    pub upstreams: Vec<String>,
+    /// The consumer systems that listeners name, each with the path of its key.
+    pub everyone: Vec<(String, Located<Asid>)>,
+    /// The interactions that this gateway carries.
+    pub carried: InteractionSet,
+    /// Whether the file could be read to its end: else more may be named there.
+    pub whole: bool,
+}
+
+/// The process as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Threads that carry requests.
+    pub threads: usize,
+    /// How long a stopping gateway lets requests finish.
+    pub drain: Duration,
+}
+
+/// Where consumers connect to. Plain HTTP at a loopback address: the reader allows no other.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Its name in logs and metrics.
+    pub name: String,
+    /// Where to listen.
+    pub address: SocketAddr,
+    /// What a request's `Host` may say.
+    pub server_names: Vec<ServerName>,
+    /// The consumer systems that every caller may be.
+    pub insecure_everyone_is: Vec<Asid>,
+}
+
+/// Where metrics and health are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observe {
+    /// Where to listen.
+    pub address: SocketAddr,
+}
+
+/// How some systems of practices are reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// Its name.
+    pub name: String,
+    /// The host and port to connect to.
+    pub address: UpstreamAddress,
+    /// What is there.
+    pub connection: Connection,
+}
+
+/// What a request may be, and how many at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The request line and all headers together.
+    pub head_bytes: usize,
+    /// Header lines.
+    pub headers: usize,
+    /// The request target.
+    pub target_bytes: usize,
+    /// The request body.
+    pub body_bytes: usize,
+    /// The token.
+    pub token_bytes: usize,
+    /// Connections of all consumers.
+    pub connections: usize,
+    /// Requests at once.
+    pub in_flight: usize,
+}
+
+/// How long anything is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From the first byte of a request to the end of its headers.
+    pub head: Duration,
+    /// A request body that makes no progress.
+    pub body: Duration,
+    /// A consumer's connection without a request.
+    pub idle: Duration,
+    /// The connection to an upstream.
+    pub connect: Duration,
+    /// The headers of an answer to a query.
+    pub query: Duration,
+    /// The headers of an answer to a command.
+    pub command: Duration,
+    /// An answer that makes no progress.
+    pub response_stall: Duration,
+    /// A request from its first byte to the last byte of its answer.
+    pub exchange: Duration,
+    /// A connection to an upstream without a request.
+    pub upstream_idle: Duration,
+}
+
+/// The log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// Its form.
+    pub format: LogFormat,
+    /// Where it goes; none means standard output.
+    pub file: Option<PathBuf>,
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people on a terminal, else JSON.
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Human,
+}

@@ -1,0 +1,158 @@
+//! Consumer systems, and that each ASID names one system.
+
+use foldhash::fast::RandomState;
+use gpconnect::{
+    interaction::InteractionSet,
+    names::{Asid, OdsCode, PartyKey},
+    policy::Consumer,
+};
+use hashbrown::{HashMap, hash_map::Entry};
+
+use super::{
+    practices::carried,
+    records::{ConsumerRecord, ProviderRecord, Spot},
+    registry::{Registry, also, or_add},
+    sets::{OrganisationIndex, Organisations},
+};
+use crate::config::{Known, Located, Notebook};
+
+/// The consumer systems that could be read.
+pub(super) struct Consumers {
+    pub(super) consumers: Vec<Consumer>,
+    /// Each system's organisation and section, also of those with mistakes.
+    pub(super) spots: Vec<(OrganisationIndex, Spot)>,
+    /// The organisations with a system.
+    pub(super) organisations: Organisations,
+    /// Each system's ASID, also of those with mistakes.
+    asids: Vec<Asid>,
+}
+
+impl Consumers {
+    /// Notes whatever does not fit together in consumer systems.
+    pub(super) fn new(
+        records: Vec<ConsumerRecord>,
+        registry: &Registry<'_>,
+        known: &Known,
+    ) -> Self {
+        let mut consumers = Self {
+            consumers: Vec::new(),
+            spots: Vec::new(),
+            organisations: Organisations::default(),
+            asids: Vec::new(),
+        };
+        for record in records {
+            let code = record.organisation.as_ref();
+            let found =
+                code.and_then(|code| registry.find(code, || record.spot.key("organisation")));
+            if let Some(index) = found {
+                consumers.spots.push((index, record.spot));
+                consumers.organisations.insert(index);
+            }
+            consumers.asids.extend(record.asid.as_ref().map(|asid| asid.value));
+            let interactions = interactions(&record, registry, known);
+            consumers.consumers.extend(consumer(record, interactions));
+        }
+        consumers
+    }
+}
+
+fn interactions(record: &ConsumerRecord, registry: &Registry<'_>, known: &Known) -> InteractionSet {
+    let each = record.interactions.iter();
+    each.flat_map(|item| {
+        let path = || format!("{}[{}]", record.spot.key("interactions"), item.position);
+        carried(item, path, registry, known).iter()
+    })
+    .collect()
+}
+
+fn consumer(record: ConsumerRecord, interactions: InteractionSet) -> Option<Consumer> {
+    Some(Consumer {
+        asid: record.asid?.value,
+        organisation: record.organisation?.value,
+        party_key: record.party_key.map(|key| key.value),
+        host_names: vec![record.host_name?.value],
+        interactions,
+        mode: record.mode?,
+    })
+}
+
+impl Consumers {
+    /// Notes systems that listeners name and that are not here.
+    pub(super) fn check_everyone(&self, known: &Known, registry: &Registry<'_>) {
+        for (path, asid) in &known.everyone {
+            if registry.is_whole() && !self.asids.contains(&asid.value) {
+                let names = self.asids.iter().map(Asid::as_str);
+                let suggestion = registry.notebook.suggestion(asid.value.as_str(), names);
+                let message =
+                    format!("no [[consumer]] has asid \"{}\"{}", asid.value, or_add(&suggestion));
+                registry.notebook.mistake(asid.place, path.clone(), message);
+            }
+        }
+    }
+}
+
+/// A system that has an ASID.
+struct System<'a> {
+    spot: Spot,
+    provides: bool,
+    organisation: Option<OdsCode>,
+    party_key: Option<&'a Located<PartyKey>>,
+}
+
+/// Notes ASIDs that stand twice. One may be a provider's and a consumer's: of a system that is
+/// both, with the same organisation and party key (gp-connect 1).
+pub(super) fn check_asids(
+    providers: &[ProviderRecord],
+    consumers: &[ConsumerRecord],
+    notebook: &Notebook,
+) {
+    let mut first = HashMap::<Asid, System<'_>, RandomState>::default();
+    for record in providers {
+        let system = System {
+            spot: record.spot,
+            provides: true,
+            organisation: record.organisation.as_ref().map(|code| code.value),
+            party_key: record.party_key.as_ref(),
+        };
+        check_asid(&mut first, record.asid.as_ref(), system, notebook);
+    }
+    for record in consumers {
+        let system = System {
+            spot: record.spot,
+            provides: false,
+            organisation: record.organisation.as_ref().map(|code| code.value),
+            party_key: record.party_key.as_ref(),
+        };
+        check_asid(&mut first, record.asid.as_ref(), system, notebook);
+    }
+}
+
+fn check_asid<'a>(
+    first: &mut HashMap<Asid, System<'a>, RandomState>,
+    asid: Option<&Located<Asid>>,
+    system: System<'a>,
+    notebook: &Notebook,
+) {
+    let Some(asid) = asid else { return };
+    let first = match first.entry(asid.value) {
+        Entry::Occupied(first) => first.into_mut(),
+        Entry::Vacant(vacant) => {
+            vacant.insert(system);
+            return;
+        }
+    };
+    let is = format!("\"{}\" is {}", asid.value, also(first.spot, notebook));
+    if first.provides == system.provides {
+        let message = format!("{is}; each ASID names one system");
+        notebook.mistake(asid.place, system.spot.key("asid"), message);
+    } else if first.organisation != system.organisation {
+        let message = format!("{is} of another organisation; a system has an ASID for each");
+        notebook.mistake(asid.place, system.spot.key("asid"), message);
+    } else if let (Some(ours), Some(theirs)) = (system.party_key, first.party_key)
+        && ours.value != theirs.value
+    {
+        let theirs = theirs.value;
+        let message = format!("{is}, with party key {theirs}; a system that is both has one key");
+        notebook.mistake(ours.place, system.spot.key("party_key"), message);
+    }
+}

@@ -1,0 +1,61 @@
+//! The addresses behind upstream names, looked up beside the traffic: a request never waits for
+//! DNS, and what a request names is never looked up at all.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use hashbrown::HashMap;
+use tracing::warn;
+
+use crate::snapshot::Snapshot;
+
+/// How long one look-up may take.
+const LOOKUP: Duration = Duration::from_secs(5);
+
+/// `host:port` as configured, and the addresses found last.
+type Known = HashMap<String, Arc<[SocketAddr]>>;
+
+/// The addresses of every upstream.
+#[derive(Debug, Default)]
+pub struct Addresses(ArcSwap<Known>);
+
+impl Addresses {
+    /// The address for a try: the first, then the others in turn.
+    pub(super) fn of(&self, upstream: &str, tries: u8) -> Option<SocketAddr> {
+        let known = self.0.load();
+        let addresses = known.get(upstream)?;
+        addresses.get(usize::from(tries) % addresses.len().max(1)).copied()
+    }
+
+    /// How many addresses an upstream has.
+    pub(super) fn count(&self, upstream: &str) -> usize {
+        self.0.load().get(upstream).map_or(0, |addresses| addresses.len())
+    }
+
+    /// Looks up every upstream of a snapshot. A name that can't be found keeps its last addresses.
+    pub async fn refresh(&self, snapshot: &Snapshot) {
+        let before = self.0.load_full();
+        let mut known = Known::default();
+        for upstream in &snapshot.upstreams {
+            let name = upstream.address.as_str();
+            match look_up(name).await {
+                Ok(addresses) => known.insert(name.to_owned(), addresses),
+                Err(fault) => {
+                    warn!(upstream = upstream.name, address = name, %fault, "upstream not resolved");
+                    before.get(name).and_then(|last| known.insert(name.to_owned(), last.clone()))
+                }
+            };
+        }
+        self.0.store(Arc::new(known));
+    }
+}
+
+async fn look_up(name: &str) -> Result<Arc<[SocketAddr]>, String> {
+    if let Ok(address) = name.parse::<SocketAddr>() {
+        return Ok([address].into());
+    }
+    let found = tokio::time::timeout(LOOKUP, tokio::net::lookup_host(name)).await;
+    let found = found.map_err(|_| "no answer from the name service".to_owned())?;
+    let found: Arc<[SocketAddr]> = found.map_err(|fault| fault.to_string())?.collect();
+    if found.is_empty() { Err("the name has no address".to_owned()) } else { Ok(found) }
+}

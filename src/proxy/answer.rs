@@ -1,0 +1,103 @@
+//! Answers that the gateway makes itself: an OperationOutcome with the headers that every one of
+//! them has, written through the engine's session or, at the front, straight to the stream.
+
+use bytes::Bytes;
+use gpconnect::{Rejection, media::Format, names::TraceId, outcome, rejection::Reason};
+use pingora::{Result, http::ResponseHeader, proxy::Session};
+use uuid::Uuid;
+
+/// An answer of our own.
+#[derive(Debug)]
+pub(super) struct Answer {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: Bytes,
+}
+
+/// How long a caller waits before it asks an overloaded gateway again.
+const RETRY_AFTER_SECONDS: &str = "1";
+
+impl Answer {
+    /// The answer for a rejection.
+    pub(super) fn new(rejection: &Rejection, trace_id: TraceId, format: Format) -> Self {
+        let occurrence = Uuid::new_v4().to_string();
+        let body = outcome::body(rejection, &occurrence, format);
+        let mut headers = vec![
+            ("Content-Type", format.content_type().to_owned()),
+            ("Content-Length", body.len().to_string()),
+            ("Cache-Control", "no-store".to_owned()),
+            ("Ssp-TraceID", trace_id.to_string()),
+        ];
+        let status = rejection.reason.status();
+        match status {
+            405 => headers.push(("Allow", "GET, POST, PUT".to_owned())),
+            503 => headers.push(("Retry-After", RETRY_AFTER_SECONDS.to_owned())),
+            _ => {}
+        }
+        Self { status, headers, body: body.into() }
+    }
+
+    /// The answer for a fault that stands alone.
+    pub(super) fn of(reason: Reason, trace_id: TraceId, format: Format) -> Self {
+        Self::new(&reason.into(), trace_id, format)
+    }
+
+    /// The bytes of its body.
+    pub(super) fn length(&self) -> usize {
+        self.body.len()
+    }
+
+    fn head(&self) -> Result<ResponseHeader> {
+        let mut head = ResponseHeader::build(self.status, Some(self.headers.len()))?;
+        for (name, value) in &self.headers {
+            head.insert_header(*name, value)?;
+        }
+        Ok(head)
+    }
+
+    /// Writes it and keeps the connection.
+    pub(super) async fn write(self, session: &mut Session) -> Result<()> {
+        session.write_response_header(Box::new(self.head()?), false).await?;
+        session.write_response_body(Some(self.body), true).await
+    }
+
+    /// Writes it, unless an answer has begun already, and closes the connection.
+    pub(super) async fn write_last(self, session: &mut Session) -> Result<()> {
+        let head = self.head()?;
+        session.as_downstream_mut().write_error_response(head, self.body).await
+    }
+
+    /// Its bytes on the wire, for a connection that closes behind it.
+    pub(super) fn wire(&self) -> Vec<u8> {
+        let status = http::StatusCode::from_u16(self.status).unwrap_or_default();
+        let phrase = status.canonical_reason().unwrap_or("Error");
+        let mut wire = format!("HTTP/1.1 {} {phrase}\r\nConnection: close\r\n", self.status);
+        for (name, value) in &self.headers {
+            wire.extend([name, ": ", value, "\r\n"]);
+        }
+        wire.push_str("\r\n");
+        [wire.as_bytes(), &self.body].concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_has_its_headers_on_the_wire() {
+        let trace_id = "629ea9ba-a077-4d99-b289-7a9b19fd4e03".parse().unwrap();
+        let answer = Answer::of(Reason::MethodNotCarried, trace_id, Format::Json);
+        let wire = String::from_utf8(answer.wire()).unwrap();
+        let (head, body) = wire.split_once("\r\n\r\n").unwrap();
+        assert_eq!(
+            head,
+            format!(
+                "HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\n\
+                 Content-Type: application/fhir+json;charset=utf-8\r\nContent-Length: {}\r\n\
+                 Cache-Control: no-store\r\nSsp-TraceID: {trace_id}\r\nAllow: GET, POST, PUT",
+                body.len()
+            )
+        );
+    }
+}

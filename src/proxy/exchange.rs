@@ -1,0 +1,213 @@
+//! What is kept of one request between the engine's hooks.
+
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use gpconnect::{
+    Permit, Seen,
+    decide::Filled,
+    media::Format,
+    names::TraceId,
+    rejection::Reason,
+};
+use prometheus::IntGauge;
+use uuid::Uuid;
+
+use crate::{
+    snapshot::Snapshot,
+    telemetry::{Finished, Origin, Record, Telemetry},
+};
+
+/// One request and its answer. Dropping it writes its line and counts it, so that no exchange goes
+/// unrecorded, whatever ended it.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) listener: Arc<str>,
+    pub(super) random: [u8; 16],
+    pub(super) client: Option<IpAddr>,
+    pub(super) seen: Option<Seen>,
+    pub(super) permit: Option<Permit>,
+    pub(super) outgoing: Option<super::request::Outgoing>,
+    /// What ended it, when the provider's whole answer did not.
+    pub(super) fault: Option<Fault>,
+    pub(super) status: Option<u16>,
+    pub(super) received: usize,
+    pub(super) sent: usize,
+    pub(super) tries: u8,
+    pub(super) upstream_reused: Option<bool>,
+    pub(super) sent_upstream: Option<Instant>,
+    pub(super) upstream: Option<Duration>,
+    at: SystemTime,
+    started: Instant,
+    telemetry: Arc<Telemetry>,
+    _in_flight: InFlight,
+}
+
+/// What went wrong, for log and metrics.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) word: &'static str,
+    pub(super) note: Option<String>,
+}
+
+impl From<&Reason> for Fault {
+    fn from(reason: &Reason) -> Self {
+        Self { word: reason.word(), note: Some(reason.note()) }
+    }
+}
+
+impl Exchange {
+    pub(super) fn new(
+        snapshot: Arc<Snapshot>,
+        telemetry: Arc<Telemetry>,
+        listener: Arc<str>,
+    ) -> Self {
+        Self {
+            snapshot,
+            listener,
+            random: Uuid::new_v4().into_bytes(),
+            client: None,
+            seen: None,
+            permit: None,
+            outgoing: None,
+            fault: None,
+            status: None,
+            received: 0,
+            sent: 0,
+            tries: 0,
+            upstream_reused: None,
+            sent_upstream: None,
+            upstream: None,
+            at: SystemTime::now(),
+            started: Instant::now(),
+            _in_flight: InFlight::enter(&telemetry.metrics.in_flight),
+            telemetry,
+        }
+    }
+
+    /// When its head was complete.
+    pub(super) const fn at(&self) -> SystemTime {
+        self.at
+    }
+
+    /// How long it may still take.
+    pub(super) fn remaining(&self) -> Duration {
+        self.snapshot.timeouts.exchange.saturating_sub(self.started.elapsed())
+    }
+
+    /// The trace id for answers: the one sent, or our own.
+    pub(super) fn trace_id(&self) -> TraceId {
+        self.seen.map_or_else(|| TraceId::from_random(self.random), |seen| seen.trace_id)
+    }
+
+    /// The format of answers of our own.
+    pub(super) fn format(&self) -> Format {
+        self.seen.map(|seen| seen.format).unwrap_or_default()
+    }
+
+    fn finished(&self) -> Finished {
+        match (&self.permit, &self.fault) {
+            (Some(_), None) => Finished::Answered,
+            (Some(_), Some(_)) => Finished::Failed,
+            (None, _) => Finished::Refused,
+        }
+    }
+
+    fn record(&self) -> Record<'_> {
+        let policy = &self.snapshot.policy;
+        let consumer = self.seen.and_then(|seen| policy.consumer(seen.consumer?));
+        let practice = self.seen.and_then(|seen| {
+            let index = seen.practice?;
+            Some((index, policy.practice(index)?.ods_code))
+        });
+        let provider = self.upstream.is_some() && self.status.is_some();
+        Record {
+            at: self.at,
+            listener: &self.listener,
+            trace_id: Some(self.trace_id()),
+            client: self.client,
+            form: self.seen.and_then(|seen| seen.form),
+            interaction: self.seen.and_then(|seen| seen.interaction),
+            consumer: consumer.map(|consumer| consumer.asid),
+            practice,
+            filled: self.permit.as_ref().map(Permit::filled).unwrap_or_default(),
+            status: self.status,
+            origin: if provider { Origin::Provider } else { Origin::Gateway },
+            finished: self.finished(),
+            fault: self.fault.as_ref().map(|fault| fault.word),
+            note: self.fault.as_ref().and_then(|fault| fault.note.clone()),
+            duration: self.started.elapsed(),
+            upstream: self.upstream,
+            upstream_reused: self.upstream_reused,
+            tries: self.tries,
+            received: self.received,
+            sent: self.sent,
+            generation: self.snapshot.generation,
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if self.status.is_none() && self.fault.is_none() {
+            // The exchange's deadline, or a panic, ended it between two hooks.
+            self.fault = Some(Fault { word: "cut", note: Some("ended without an answer".into()) });
+        }
+        self.telemetry.finished(&self.record());
+    }
+}
+
+/// Counts itself while it lives.
+#[derive(Debug)]
+pub(super) struct InFlight(IntGauge);
+
+impl InFlight {
+    pub(super) fn enter(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// What was refused before there was an exchange.
+pub(super) fn refused_at_front<'r>(
+    listener: &'r str,
+    reason: &Reason,
+    trace_id: TraceId,
+    client: Option<IpAddr>,
+    sent: usize,
+    generation: u64,
+) -> Record<'r> {
+    Record {
+        at: SystemTime::now(),
+        listener,
+        trace_id: Some(trace_id),
+        client,
+        form: None,
+        interaction: None,
+        consumer: None,
+        practice: None,
+        filled: Filled::default(),
+        status: Some(reason.status()),
+        origin: Origin::Gateway,
+        finished: Finished::Refused,
+        fault: Some(reason.word()),
+        note: Some(reason.note()),
+        duration: Duration::ZERO,
+        upstream: None,
+        upstream_reused: None,
+        tries: 0,
+        received: 0,
+        sent,
+        generation,
+    }
+}

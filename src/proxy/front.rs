@@ -1,0 +1,229 @@
+//! Stage 1: our own front before the engine's parser, which would answer some requests itself,
+//! repair others, and wait for a dripped head for ever. It reads one head under one deadline, checks
+//! its bytes, and hands them to the engine's session. It never parses bodies.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::BytesMut;
+use gpconnect::{facts::Fields, headers, media, names::TraceId, rejection::Reason};
+use pingora::{
+    apps::{HttpPersistentSettings, HttpServerApp, ServerApp},
+    protocols::{Stream, http::ServerSession},
+    proxy::HttpProxy,
+    server::ShutdownWatch,
+    time::timeout,
+};
+use prometheus::IntGauge;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use uuid::Uuid;
+
+use super::{
+    answer::Answer,
+    exchange::{InFlight, refused_at_front},
+    gateway::Gateway,
+    head::{self, Rules, Scan},
+};
+use crate::config::Timeouts;
+
+/// The room for a head at first: enough for all but unusual tokens.
+const HEAD_ROOM: usize = 8 * 1024;
+/// How much of a refused request is read away, and how long, so that the refusal is not lost to a
+/// connection reset.
+const LINGER_BYTES: usize = 256 * 1024;
+const LINGER: Duration = Duration::from_secs(1);
+
+/// The front of one listener.
+pub(super) struct Front {
+    pub(super) proxy: Arc<HttpProxy<Gateway>>,
+    pub(super) gateway: Gateway,
+    pub(super) connections: IntGauge,
+    /// Connections over all listeners.
+    pub(super) all_connections: IntGauge,
+}
+
+/// What became of waiting for a head.
+enum Admission {
+    /// One is accepted; the bytes begin with it.
+    Accepted(BytesMut),
+    /// One is refused; the bytes are what was read.
+    Refused(Reason, BytesMut),
+    /// The connection ended, or is to end, between two requests.
+    Closed,
+}
+
+#[async_trait]
+impl ServerApp for Front {
+    async fn process_new(
+        self: &Arc<Self>,
+        mut stream: Stream,
+        shutdown: &ShutdownWatch,
+    ) -> Option<Stream> {
+        let _here = InFlight::enter(&self.connections);
+        let _everywhere = InFlight::enter(&self.all_connections);
+        let snapshot = self.gateway.shared.current.load();
+        let most = i64::try_from(snapshot.limits.connections).unwrap_or(i64::MAX);
+        let timeouts = snapshot.timeouts;
+        drop(snapshot);
+        if self.all_connections.get() > most {
+            self.refuse(stream, &Reason::Overloaded, &[]).await;
+            return None;
+        }
+        let mut kept: Option<HttpPersistentSettings> = None;
+        loop {
+            match self.admit(&mut stream, &timeouts, shutdown).await {
+                Admission::Accepted(head) => {
+                    let mut session = ServerSession::new_http1(stream);
+                    match kept {
+                        Some(settings) => settings.apply_to_session(&mut session),
+                        None => session.set_keepalive(Some(timeouts.idle.as_secs())),
+                    }
+                    session.set_pipelined_prefix(head);
+                    let exchange = Box::pin(self.proxy.process_new_http(session, shutdown));
+                    // The last resort against a peer that keeps every single wait short.
+                    let reusable = timeout(timeouts.exchange, exchange).await.ok()??;
+                    (stream, kept) = reusable.consume();
+                }
+                Admission::Refused(reason, read) => {
+                    self.refuse(stream, &reason, &read).await;
+                    return None;
+                }
+                Admission::Closed => return None,
+            }
+        }
+    }
+
+    async fn cleanup(&self) {
+        self.proxy.http_cleanup().await;
+    }
+}
+
+impl Front {
+    /// Waits for the first byte of a request, at most as long as a connection may be idle, then
+    /// for the rest of its head.
+    async fn admit(
+        &self,
+        stream: &mut Stream,
+        timeouts: &Timeouts,
+        shutdown: &ShutdownWatch,
+    ) -> Admission {
+        let mut first = [0];
+        let mut stop = shutdown.clone();
+        if *stop.borrow() {
+            return Admission::Closed;
+        }
+        let read = tokio::select! {
+            biased;
+            read = timeout(timeouts.idle, stream.read(&mut first)) => read,
+            _ = stop.changed() => return Admission::Closed,
+        };
+        if !matches!(read, Ok(Ok(1))) {
+            return Admission::Closed;
+        }
+        let mut buffer = BytesMut::with_capacity(HEAD_ROOM);
+        buffer.extend_from_slice(&first);
+        let checked = timeout(timeouts.head, self.read_head(stream, &mut buffer)).await;
+        let late = Reason::HeadTimeout { seconds: timeouts.head.as_secs() };
+        match checked.unwrap_or(Some(Err(late))) {
+            Some(Ok(())) => Admission::Accepted(buffer),
+            Some(Err(reason)) => Admission::Refused(reason, buffer),
+            None => Admission::Closed,
+        }
+    }
+
+    /// Reads until the head is whole and checks it; none when the caller went away.
+    async fn read_head(
+        &self,
+        stream: &mut Stream,
+        buffer: &mut BytesMut,
+    ) -> Option<Result<(), Reason>> {
+        let snapshot = self.gateway.shared.current.peek();
+        let entrance = snapshot.entrance(self.gateway.listener)?;
+        let rules = Rules { limits: snapshot.limits, server_names: &entrance.server_names };
+        let mut scan = Scan::default();
+        let end = loop {
+            match stream.read_buf(buffer).await {
+                Ok(0) | Err(_) => return None,
+                Ok(_) => {}
+            }
+            match scan.end(buffer, &rules) {
+                Ok(Some(end)) => break end,
+                Ok(None) => {}
+                Err(reason) => return Some(Err(reason)),
+            }
+        };
+        let accepted = head::check(buffer.get(..end).unwrap_or_default(), &rules);
+        Some(accepted.map(|accepted| {
+            if let Some(cut) = accepted.cut {
+                // Origin form: what follows the authority moves up to where the target begins.
+                let behind = buffer.split_off(cut.end);
+                buffer.truncate(cut.start);
+                buffer.unsplit(behind);
+            }
+        }))
+    }
+
+    /// Answers, tells log and metrics, and closes.
+    async fn refuse(&self, mut stream: Stream, reason: &Reason, read: &[u8]) {
+        let fields = fields(read);
+        let sent = fields.trace_id.text().and_then(|text| text.parse::<TraceId>().ok());
+        let trace_id = sent.unwrap_or_else(|| TraceId::from_random(Uuid::new_v4().into_bytes()));
+        let format = media::wanted(&fields, None).or_json();
+        let answer = Answer::of(reason.clone(), trace_id, format);
+        let shared = &self.gateway.shared;
+        shared.telemetry.finished(&refused_at_front(
+            &self.gateway.name,
+            reason,
+            trace_id,
+            client(&stream),
+            answer.length(),
+            shared.current.peek().generation,
+        ));
+        let last = async {
+            stream.write_all(&answer.wire()).await?;
+            stream.flush().await?;
+            AsyncWriteExt::shutdown(&mut stream).await?;
+            linger(&mut stream).await
+        };
+        // The caller may be gone, or never read: both end the connection all the same.
+        drop(timeout(LINGER, last).await);
+    }
+}
+
+/// Reads away what is still coming.
+async fn linger(stream: &mut Stream) -> std::io::Result<()> {
+    let mut waste = [0; 4_096];
+    let mut left = LINGER_BYTES;
+    while left > 0 {
+        match stream.read(&mut waste).await? {
+            0 => return Ok(()),
+            read => left = left.saturating_sub(read),
+        }
+    }
+    Ok(())
+}
+
+fn client(stream: &Stream) -> Option<IpAddr> {
+    let digest = stream.get_socket_digest()?;
+    digest.peer_addr()?.as_inet().map(SocketAddr::ip)
+}
+
+/// What can be made out of a refused head, for the answer's trace id and format.
+fn fields(read: &[u8]) -> Fields<'_> {
+    let mut fields = Fields::default();
+    for line in read.split(|byte| *byte == b'\n').skip(1) {
+        let Some(colon) = memchr::memchr(b':', line) else { continue };
+        let (name, value) = line.split_at(colon);
+        let value = value.get(1..).unwrap_or_default().trim_ascii();
+        let known = [headers::TRACE_ID, "Accept", "Content-Type"];
+        let name = str::from_utf8(name).unwrap_or_default();
+        if known.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            fields.note(name, value);
+        }
+    }
+    fields
+}

@@ -1,0 +1,312 @@
+//! The engine's hooks, in the order in which they run. Each converts, calls and writes.
+
+use std::{sync::Arc, time::Instant};
+
+use async_trait::async_trait;
+use gpconnect::{Rejection, RequestFacts, decide, interaction::Kind, rejection::Reason};
+use pingora::{
+    Error, ErrorSource, ErrorType, Result,
+    http::{RequestHeader, ResponseHeader},
+    protocols::Digest,
+    proxy::{FailToProxy, ProxyHttp, Session},
+    upstreams::peer::HttpPeer,
+};
+use uuid::Uuid;
+
+use super::{
+    answer::Answer,
+    body, convert,
+    exchange::{Exchange, Fault},
+    request::{self, Outgoing},
+    response,
+    service::Shared,
+};
+
+/// The engine's application behind one listener.
+#[derive(Clone, Debug)]
+pub(super) struct Gateway {
+    /// Its place among the listeners, and in each snapshot among the entrances.
+    pub(super) listener: usize,
+    pub(super) name: Arc<str>,
+    pub(super) shared: Shared,
+}
+
+impl Gateway {
+    /// Answers a refused request and keeps what log and metrics need of it.
+    async fn refuse(
+        &self,
+        session: &mut Session,
+        exchange: &mut Exchange,
+        rejection: &Rejection,
+    ) -> Result<()> {
+        let snapshot = Arc::clone(&exchange.snapshot);
+        body::discard(session, snapshot.limits.body_bytes, snapshot.timeouts.body).await;
+        let answer = Answer::new(rejection, exchange.trace_id(), exchange.format());
+        exchange.note(&rejection.reason, answer.length());
+        answer.write(session).await
+    }
+}
+
+impl Exchange {
+    fn note(&mut self, reason: &Reason, sent: usize) {
+        self.fault = Some(Fault::from(reason));
+        self.status = Some(reason.status());
+        self.sent = sent;
+    }
+
+    fn kind(&self) -> Kind {
+        self.permit.as_ref().map_or(Kind::Command, |permit| permit.interaction().row().kind)
+    }
+}
+
+#[async_trait]
+impl ProxyHttp for Gateway {
+    type CTX = Exchange;
+
+    fn new_ctx(&self) -> Exchange {
+        let telemetry = Arc::clone(&self.shared.telemetry);
+        Exchange::new(self.shared.current.load(), telemetry, Arc::clone(&self.name))
+    }
+
+    fn init_downstream_modules(&self, _: &mut pingora::modules::http::HttpModules) {
+        // The engine's own list holds a compression module that we never switch on.
+    }
+
+    async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
+        let timeouts = exchange.snapshot.timeouts;
+        session.as_downstream_mut().set_read_timeout(Some(timeouts.body));
+        session.as_downstream_mut().set_write_timeout(Some(timeouts.response_stall));
+        session.as_downstream_mut().set_total_drain_timeout(Some(timeouts.body));
+        if self.shared.health.is_draining() {
+            session.as_downstream_mut().set_keepalive(None);
+        }
+        let address = session.client_addr().and_then(|address| address.as_inet()).copied();
+        exchange.client = address.map(|address| address.ip());
+        let fields = convert::fields(session.req_header());
+        let decision = decide(
+            &RequestFacts {
+                method: session.req_header().method.as_str(),
+                target: convert::target(session.req_header()),
+                fields: &fields,
+                candidates: exchange.snapshot.entrance(self.listener).map_or(&[], |entrance| {
+                    entrance.insecure_everyone_is.as_slice()
+                }),
+                now: convert::seconds(exchange.at()),
+                random: exchange.random,
+                token_limit: exchange.snapshot.limits.token_bytes,
+            },
+            &exchange.snapshot.policy,
+        );
+        exchange.seen = Some(decision.seen);
+        let permit = match decision.outcome {
+            Ok(permit) => permit,
+            Err(rejection) => {
+                return self.refuse(session, exchange, &rejection).await.map(|()| true);
+            }
+        };
+        let limit = exchange.snapshot.limits.body_bytes;
+        match body::hold(session, limit, timeouts.body).await {
+            Ok(length) => exchange.received = length,
+            Err(reason) => {
+                // What is left of the body must not be read as the next request.
+                session.as_downstream_mut().set_keepalive(None);
+                let answer = Answer::of(reason.clone(), exchange.trace_id(), exchange.format());
+                exchange.note(&reason, answer.length());
+                return answer.write(session).await.map(|()| true);
+            }
+        }
+        let head = session.req_header();
+        exchange.outgoing = Outgoing::new(&permit, &exchange.snapshot, address, head);
+        exchange.permit = Some(permit);
+        Ok(false)
+    }
+
+    async fn upstream_peer(
+        &self,
+        _: &mut Session,
+        exchange: &mut Exchange,
+    ) -> Result<Box<HttpPeer>> {
+        let outgoing = exchange.outgoing.as_ref();
+        let upstream = outgoing
+            .and_then(|outgoing| exchange.snapshot.upstream(outgoing.upstream))
+            .ok_or_else(|| Error::explain(ErrorType::InternalError, "no upstream for a permit"))?;
+        let address = self.shared.addresses.of(upstream.address.as_str(), exchange.tries);
+        let address = address.ok_or_else(|| {
+            Error::explain(ErrorType::ConnectError, "upstream name not resolved").into_up()
+        })?;
+        exchange.tries += 1;
+        Ok(Box::new(request::peer(address, exchange.kind(), &exchange.snapshot.timeouts)))
+    }
+
+    async fn connected_to_upstream(
+        &self,
+        _: &mut Session,
+        reused: bool,
+        _: &HttpPeer,
+        _: std::os::unix::io::RawFd,
+        _: Option<&Digest>,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        exchange.upstream_reused = Some(reused);
+        exchange.sent_upstream = Some(Instant::now());
+        Ok(())
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        head: &mut RequestHeader,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        match exchange.outgoing.as_ref().zip(exchange.permit.as_ref()) {
+            Some((outgoing, permit)) => outgoing.write(permit, session.req_header(), head),
+            None => Error::e_explain(ErrorType::InternalError, "forwarding without a permit"),
+        }
+    }
+
+    async fn response_filter(
+        &self,
+        _: &mut Session,
+        head: &mut ResponseHeader,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        if !head.status.is_informational() {
+            exchange.upstream = exchange.sent_upstream.map(|sent| sent.elapsed());
+            exchange.status = Some(head.status.as_u16());
+        }
+        response::complete(head, exchange.trace_id())
+    }
+
+    fn response_body_filter(
+        &self,
+        _: &mut Session,
+        _: &mut Option<bytes::Bytes>,
+        end: bool,
+        exchange: &mut Exchange,
+    ) -> Result<Option<std::time::Duration>> {
+        if !end && exchange.remaining().is_zero() {
+            return Err(Error::explain(ErrorType::ReadTimedout, "answer took too long").into_up());
+        }
+        Ok(None)
+    }
+
+    /// A query on a kept connection that the provider had closed meanwhile is sent once more: it
+    /// has no side effect. A command never is, once a byte of it may have arrived.
+    fn error_while_proxy(
+        &self,
+        _: &HttpPeer,
+        session: &mut Session,
+        mut fault: Box<Error>,
+        exchange: &mut Exchange,
+        reused: bool,
+    ) -> Box<Error> {
+        let again = exchange.kind() == Kind::Query
+            && exchange.tries < 2
+            && exchange.status.is_none()
+            && !session.as_downstream().retry_buffer_truncated();
+        if again {
+            fault.retry.decide_reuse(reused);
+        } else {
+            fault.set_retry(false);
+        }
+        fault
+    }
+
+    /// Nothing was sent, so another address may be tried, whatever the interaction.
+    fn fail_to_connect(
+        &self,
+        _: &mut Session,
+        _: &HttpPeer,
+        exchange: &mut Exchange,
+        mut fault: Box<Error>,
+    ) -> Box<Error> {
+        let upstream = exchange.outgoing.as_ref().and_then(|outgoing| {
+            exchange.snapshot.upstream(outgoing.upstream)
+        });
+        let addresses =
+            upstream.map_or(0, |upstream| self.shared.addresses.count(upstream.address.as_str()));
+        fault.set_retry(usize::from(exchange.tries) < addresses.min(3));
+        fault
+    }
+
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        fault: &Error,
+        exchange: &mut Exchange,
+    ) -> FailToProxy {
+        let begun = session.response_written().is_some_and(|head| !head.status.is_informational());
+        let failed = FailToProxy { error_code: 0, can_reuse_downstream: false };
+        let Some(reason) = reason(fault, exchange) else {
+            let note = Some("the caller closed the connection".into());
+            exchange.fault = Some(Fault { word: "caller_gone", note });
+            return failed;
+        };
+        if begun {
+            // Cut without a clean end, so that the caller can't take it for whole.
+            exchange.fault = Some(Fault { word: "answer_cut", note: Some(reason.note()) });
+            return failed;
+        }
+        let answer = Answer::of(reason.clone(), exchange.trace_id(), exchange.format());
+        exchange.upstream = None;
+        exchange.note(&reason, answer.length());
+        // A caller that is gone by now is told nothing.
+        answer.write_last(session).await.unwrap_or_default();
+        FailToProxy { error_code: reason.status(), ..failed }
+    }
+
+    async fn logging(&self, session: &mut Session, _: Option<&Error>, exchange: &mut Exchange) {
+        if exchange.upstream.is_some() {
+            exchange.sent = session.body_bytes_sent();
+        }
+        // The line is written when the exchange is dropped, right behind this.
+    }
+
+    fn suppress_error_log(&self, _: &Session, _: &Exchange, _: &Error) -> bool {
+        // Our own line says it, without the request's query.
+        true
+    }
+
+    fn suppress_proxy_warn_log(
+        &self,
+        _: &Session,
+        _: &Exchange,
+        _: &Error,
+        _: pingora::proxy::ProxyWarnLogContext,
+    ) -> bool {
+        true
+    }
+
+    fn request_summary(&self, _: &Session, exchange: &Exchange) -> String {
+        exchange.trace_id().to_string()
+    }
+}
+
+/// What a fault of the engine means; none when nobody is left to be told.
+fn reason(fault: &Error, exchange: &Exchange) -> Option<Reason> {
+    use ErrorType::{
+        ConnectError, ConnectNoRoute, ConnectRefused, ConnectTimedout, ConnectionClosed, ReadError,
+        ReadTimedout, SocketError, WriteError, WriteTimedout,
+    };
+    let url = || exchange.outgoing.as_ref().map(|out| out.url.as_str()).unwrap_or_default().into();
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the engine's list of faults is open")]
+    match (fault.esource(), fault.etype()) {
+        (ErrorSource::Upstream, ConnectTimedout | ReadTimedout | WriteTimedout) => {
+            Some(Reason::UpstreamTimeout { url: url() })
+        }
+        (
+            ErrorSource::Upstream,
+            ConnectRefused | ConnectNoRoute | ConnectError | SocketError | ConnectionClosed
+            | ReadError | WriteError,
+        ) => Some(Reason::UpstreamUnreachable { url: url() }),
+        (ErrorSource::Upstream, _) => Some(Reason::UpstreamInvalid { url: url() }),
+        (ErrorSource::Downstream, ReadError | WriteError | ConnectionClosed | WriteTimedout) => None,
+        (ErrorSource::Downstream, ReadTimedout) => {
+            Some(Reason::BodyTimeout { seconds: exchange.snapshot.timeouts.body.as_secs() })
+        }
+        (ErrorSource::Downstream, _) => Some(Reason::BodyBroken),
+        (ErrorSource::Internal | ErrorSource::Unset, _) => {
+            Some(Reason::GatewayFault { reference: Uuid::new_v4().to_string().into() })
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! The check of a raw request head: what two parsers could read in two ways is refused here, before
+//! the engine's parser sees it and repairs it (design, "Refuse, don't repair").
+//!
+//! Pure functions over bytes; [`super::front`] reads and answers.
+
+use std::ops::Range;
+
+use gpconnect::rejection::Reason;
+use memchr::memchr;
+
+use crate::config::{Limits, ServerName};
+
+/// What an accepted head may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules<'s> {
+    /// How long, and how many headers.
+    pub(super) limits: Limits,
+    /// What `Host` may say.
+    pub(super) server_names: &'s [ServerName],
+}
+
+/// Finds the end of a head as its bytes arrive, line by line.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    /// Where the line begins whose end was not seen yet.
+    line: usize,
+    lines: usize,
+}
+
+impl Scan {
+    /// The length of the head, once all of it is in `buffer`. Call it again with the same bytes and
+    /// more.
+    ///
+    /// # Errors
+    /// As soon as the head can't become one that is accepted.
+    pub(super) fn end(&mut self, buffer: &[u8], rules: &Rules<'_>) -> Result<Option<usize>, Reason> {
+        while let Some(length) = buffer.get(self.line..).and_then(|rest| memchr(b'\n', rest)) {
+            let feed = self.line + length;
+            let line = buffer.get(self.line..feed).unwrap_or_default();
+            let Some((b'\r', content)) = line.split_last() else {
+                return Err(Reason::HeadMalformed("a line ends in a bare LF"));
+            };
+            if content.is_empty() && self.lines == 0 {
+                return Err(Reason::HeadMalformed("it begins with an empty line"));
+            }
+            if content.is_empty() {
+                let end = feed + 1;
+                return if end > rules.limits.head_bytes { Err(too_long(rules)) } else { Ok(Some(end)) };
+            }
+            self.lines += 1;
+            if self.lines > rules.limits.headers + 1 {
+                return Err(Reason::TooManyHeaders { limit: rules.limits.headers });
+            }
+            self.line = feed + 1;
+        }
+        // The method and the version stand around the target.
+        if self.lines == 0 && buffer.len() > rules.limits.target_bytes + 32 {
+            return Err(Reason::TargetTooLong { limit: rules.limits.target_bytes });
+        }
+        if buffer.len() > rules.limits.head_bytes {
+            return Err(too_long(rules));
+        }
+        Ok(None)
+    }
+}
+
+const fn too_long(rules: &Rules<'_>) -> Reason {
+    Reason::HeadTooLong { limit: rules.limits.head_bytes }
+}
+
+/// An accepted head.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Accepted {
+    /// The `http://{authority}` of an absolute-form target, to be cut out: what is handed on is
+    /// origin form.
+    pub(super) cut: Option<Range<usize>>,
+}
+
+/// Checks a whole head, which ends in an empty line.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub(super) fn check(head: &[u8], rules: &Rules<'_>) -> Result<Accepted, Reason> {
+    let lines = head.strip_suffix(b"\r\n\r\n").unwrap_or(head);
+    let (request_line, mut rest) = cut_line(lines);
+    let cut = check_request_line(request_line, rules)?;
+    let mut seen = Seen::default();
+    while !rest.is_empty() {
+        let (line, behind) = cut_line(rest);
+        check_header(line, &mut seen, rules)?;
+        rest = behind;
+    }
+    let host = seen.host.ok_or(Reason::HeaderMissing("Host"))?;
+    if let Some(range) = &cut {
+        let authority = head.get(range.clone()).unwrap_or_default();
+        let authority = authority.get(authority_start(authority)..).unwrap_or_default();
+        if !authority.eq_ignore_ascii_case(host) {
+            return Err(Reason::HeadMalformed("its target and its Host header name two hosts"));
+        }
+    }
+    let served = |name: &ServerName| name.as_str().as_bytes().eq_ignore_ascii_case(host);
+    if !rules.server_names.iter().any(served) {
+        return Err(Reason::HostNotServed);
+    }
+    Ok(Accepted { cut })
+}
+
+/// Up to the next CRLF, and what follows it.
+fn cut_line(lines: &[u8]) -> (&[u8], &[u8]) {
+    let end = memchr(b'\n', lines).unwrap_or(lines.len());
+    let line = lines.get(..end).unwrap_or_default();
+    (line.strip_suffix(b"\r").unwrap_or(line), lines.get(end + 1..).unwrap_or_default())
+}
+
+/// One folds over all bytes instead of stopping at the first bad one: the compiler vectorises it.
+fn all(bytes: &[u8], allowed: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(true, |good, byte| good & allowed(*byte))
+}
+
+const fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_'
+                | b'`' | b'|' | b'~'
+        )
+}
+
+/// Visible ASCII without what URI parsers disagree on. A raw pipe occurs in identifiers.
+const fn is_target(byte: u8) -> bool {
+    byte > b' ' && byte < 127 && !matches!(byte, b'"' | b'<' | b'>' | b'`' | b'#')
+}
+
+const fn is_value(byte: u8) -> bool {
+    byte == b'\t' || (byte >= b' ' && byte != 127)
+}
+
+fn check_request_line(line: &[u8], rules: &Rules<'_>) -> Result<Option<Range<usize>>, Reason> {
+    if line.starts_with(b"PRI * HTTP/2") {
+        return Err(Reason::Http2NotOffered);
+    }
+    let mut parts = line.split(|byte| *byte == b' ');
+    let (Some(method), Some(target), Some(version), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(Reason::HeadMalformed("its first line is not method, target and version"));
+    };
+    if method.is_empty() || method.len() > 20 || !all(method, is_token) {
+        return Err(Reason::HeadMalformed("its method is not a token"));
+    }
+    if version != b"HTTP/1.1" {
+        return Err(Reason::HeadMalformed("its version is not HTTP/1.1"));
+    }
+    if target.len() > rules.limits.target_bytes {
+        return Err(Reason::TargetTooLong { limit: rules.limits.target_bytes });
+    }
+    if target.is_empty() || !all(target, is_target) {
+        return Err(Reason::HeadMalformed("its target has characters that must be percent-encoded"));
+    }
+    let start = method.len() + 1;
+    match target.first() {
+        Some(b'/' | b'*') => Ok(None),
+        _ => absolute_form(target).map(|length| Some(start..start + length)),
+    }
+}
+
+/// The length of `http[s]://{authority}` in front of the path.
+fn absolute_form(target: &[u8]) -> Result<usize, Reason> {
+    let start = authority_start(target);
+    let rest = target.get(start..).unwrap_or_default();
+    match memchr(b'/', rest) {
+        Some(length) if start > 0 && length > 0 => Ok(start + length),
+        _ => Err(Reason::HeadMalformed("its target is neither a path nor an http URL with a path")),
+    }
+}
+
+fn authority_start(target: &[u8]) -> usize {
+    let schemes = [b"http://".as_slice(), b"https://".as_slice()];
+    schemes.iter().find(|scheme| target.starts_with(scheme)).map_or(0, |scheme| scheme.len())
+}
+
+/// What was seen of the headers that may stand only once.
+#[derive(Default)]
+struct Seen<'h> {
+    host: Option<&'h [u8]>,
+    once: u32,
+}
+
+/// The headers that identify or frame a message: each at most once.
+const ONCE: [&str; 13] = [
+    "Host",
+    "Content-Length",
+    "Transfer-Encoding",
+    "Ssp-TraceID",
+    "Ssp-From",
+    "Ssp-To",
+    "Ssp-InteractionID",
+    "Authorization",
+    "Content-Type",
+    "Content-Encoding",
+    "If-Match",
+    "If-None-Match",
+    "Expect",
+];
+const CONTENT_LENGTH: u32 = 1 << 1;
+const TRANSFER_ENCODING: u32 = 1 << 2;
+
+fn check_header<'h>(line: &'h [u8], seen: &mut Seen<'h>, rules: &Rules<'_>) -> Result<(), Reason> {
+    if matches!(line.first(), Some(b' ' | b'\t')) {
+        return Err(Reason::HeadMalformed("a header line is folded"));
+    }
+    let Some(colon) = memchr(b':', line) else {
+        return Err(Reason::HeadMalformed("a header line has no colon"));
+    };
+    let name = line.get(..colon).unwrap_or_default();
+    let value = line.get(colon + 1..).unwrap_or_default();
+    if name.is_empty() || !all(name, is_token) {
+        return Err(Reason::HeadMalformed("a header name is not a token"));
+    }
+    if !all(value, is_value) {
+        return Err(Reason::HeadMalformed("a header value has control characters"));
+    }
+    if memchr(b'_', name).is_some() {
+        refuse_alias(name)?;
+    }
+    let value = value.trim_ascii();
+    let known = ONCE.iter().zip(0..).find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()));
+    if let Some((known, place)) = known {
+        if seen.once >> place & 1 == 1 {
+            return Err(Reason::HeaderRepeated(known));
+        }
+        seen.once |= 1 << place;
+        return check_known(known, value, seen, rules);
+    }
+    if name.eq_ignore_ascii_case(b"Connection") { check_connection(value) } else { Ok(()) }
+}
+
+fn check_known<'h>(
+    name: &'static str,
+    value: &'h [u8],
+    seen: &mut Seen<'h>,
+    rules: &Rules<'_>,
+) -> Result<(), Reason> {
+    if seen.once & (CONTENT_LENGTH | TRANSFER_ENCODING) == CONTENT_LENGTH | TRANSFER_ENCODING {
+        return Err(Reason::HeadMalformed("it has both Content-Length and Transfer-Encoding"));
+    }
+    match name {
+        "Host" => {
+            if value.is_empty() || !all(value, |byte| byte > b' ' && byte < 127 && byte != b',') {
+                return Err(Reason::HeadMalformed("its Host header names no host"));
+            }
+            seen.host = Some(value);
+        }
+        "Content-Length" => {
+            let digits = !value.is_empty() && all(value, |byte| byte.is_ascii_digit());
+            if !digits || value.len() > 12 {
+                return Err(Reason::HeadMalformed("its Content-Length is not a number"));
+            }
+            let length = str::from_utf8(value).ok().and_then(|text| text.parse::<usize>().ok());
+            if length.is_none_or(|length| length > rules.limits.body_bytes) {
+                return Err(Reason::BodyTooLong { limit: rules.limits.body_bytes });
+            }
+        }
+        "Transfer-Encoding" if !value.eq_ignore_ascii_case(b"chunked") => {
+            return Err(Reason::HeadMalformed("its Transfer-Encoding is not \"chunked\""));
+        }
+        "Content-Encoding" if !value.eq_ignore_ascii_case(b"identity") => {
+            return Err(Reason::BodyEncoded);
+        }
+        "Expect" if !value.eq_ignore_ascii_case(b"100-continue") => {
+            return Err(Reason::HeadMalformed("its Expect header is not \"100-continue\""));
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Servers that write headers into variables can't tell `Ssp_From` from `Ssp-From`.
+fn refuse_alias(name: &[u8]) -> Result<(), Reason> {
+    let dashed: Vec<u8> =
+        name.iter().map(|byte| if *byte == b'_' { b'-' } else { *byte }).collect();
+    if is_message_header(&dashed) {
+        return Err(Reason::HeadMalformed("a header name has \"_\" where \"-\" belongs"));
+    }
+    Ok(())
+}
+
+/// Hop-by-hop names are dropped as RFC 9110 asks; those of the message itself must not be among
+/// them, because the provider would then miss what was checked here.
+fn check_connection(value: &[u8]) -> Result<(), Reason> {
+    let mut named = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    if named.any(is_message_header) {
+        return Err(Reason::HeadMalformed("its Connection header names a header of the message"));
+    }
+    Ok(())
+}
+
+fn is_message_header(name: &[u8]) -> bool {
+    const PREFIXES: [&[u8]; 4] = [b"ssp-", b"content-", b"if-", b"accept"];
+    const NAMES: [&[u8]; 8] = [
+        b"authorization",
+        b"host",
+        b"prefer",
+        b"forwarded",
+        b"via",
+        b"traceparent",
+        b"tracestate",
+        b"transfer-encoding",
+    ];
+    let starts = |prefix: &&[u8]| {
+        name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    PREFIXES.iter().any(starts) || NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+#[cfg(test)]
+mod tests;

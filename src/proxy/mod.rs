@@ -1,0 +1,19 @@
+//! The adapter to the engine: it converts, calls and writes. What is decided stands in the core.
+//!
+//! A connection comes in at [`front`], which reads and checks one request head and hands it to the
+//! engine's session; [`gateway`] holds the engine's hooks in the order in which they run.
+
+mod address;
+mod answer;
+mod body;
+mod convert;
+mod exchange;
+mod front;
+mod gateway;
+mod head;
+mod request;
+mod response;
+mod service;
+
+pub use address::Addresses;
+pub use service::{Shared, listener};

@@ -1,0 +1,101 @@
+//! Stage 13: what is added to a provider's answer. Nothing of it is changed or taken away, except
+//! what belongs to the provider's connection.
+
+use gpconnect::names::TraceId;
+use http::header;
+use pingora::{Result, http::ResponseHeader};
+
+use super::request::VIA;
+
+/// Adds what every answer has: the trace id, `no-store`, and the mark of this hop.
+pub(super) fn complete(head: &mut ResponseHeader, trace_id: TraceId) -> Result<()> {
+    drop_nominated(head);
+    head.insert_header("Ssp-TraceID", trace_id.as_str())?;
+    head.append_header("Via", VIA)?;
+    if !forbids_storing(head) {
+        // Appended, not replaced: the provider's own directives stay, and this one outweighs them.
+        head.append_header("Cache-Control", "no-store")?;
+    }
+    Ok(())
+}
+
+fn forbids_storing(head: &ResponseHeader) -> bool {
+    let directives = head.headers.get_all(header::CACHE_CONTROL).iter();
+    let directives = directives.filter_map(|value| value.to_str().ok());
+    directives
+        .flat_map(|value| value.split(','))
+        .any(|directive| directive.trim().eq_ignore_ascii_case("no-store"))
+}
+
+/// RFC 9110, 7.6.1: what a `Connection` header names ends at this hop.
+fn drop_nominated(head: &mut ResponseHeader) {
+    if !head.headers.contains_key(header::CONNECTION) {
+        head.remove_header("Keep-Alive");
+        return;
+    }
+    let values = head.headers.get_all(header::CONNECTION).iter();
+    let names = values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let keep = ["close", "keep-alive", "content-length", "transfer-encoding", "content-type"];
+    let names: Vec<String> = names
+        .map(|name| name.trim().to_ascii_lowercase())
+        .filter(|name| !name.is_empty() && !keep.contains(&name.as_str()))
+        .collect();
+    for name in names {
+        head.remove_header(name.as_str());
+    }
+    head.remove_header("Keep-Alive");
+    head.remove_header(&header::CONNECTION);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn completed(headers: &[(&'static str, &'static str)]) -> Vec<String> {
+        let mut head = ResponseHeader::build(200, None).unwrap();
+        for (name, value) in headers {
+            head.append_header(*name, *value).unwrap();
+        }
+        complete(&mut head, "629ea9ba-a077-4d99-b289-7a9b19fd4e03".parse().unwrap()).unwrap();
+        let mut lines = Vec::new();
+        for (name, value) in &head.headers {
+            lines.push(format!("{name}: {}", value.to_str().unwrap()));
+        }
+        lines.sort();
+        lines
+    }
+
+    #[test]
+    fn an_answer_gets_what_every_answer_has() {
+        let trace = "ssp-traceid: 629ea9ba-a077-4d99-b289-7a9b19fd4e03";
+        let via = "via: 1.1 gpconnect-gateway";
+        for (name, headers, expected) in [
+            ("bare", &[][..], vec!["cache-control: no-store", trace, via]),
+            (
+                "no-store already",
+                &[("Cache-Control", "private, No-Store")],
+                vec!["cache-control: private, No-Store", trace, via],
+            ),
+            (
+                "other directives stay",
+                &[("Cache-Control", "max-age=60")],
+                vec!["cache-control: max-age=60", "cache-control: no-store", trace, via],
+            ),
+            ("one trace id", &[("Ssp-TraceID", "x")], vec!["cache-control: no-store", trace, via]),
+            (
+                "its own Via stays",
+                &[("Via", "1.1 gp")],
+                vec!["cache-control: no-store", trace, "via: 1.1 gp", via],
+            ),
+            (
+                "nominated headers go",
+                &[("Connection", "keep-alive, X-Hop"), ("X-Hop", "1"), ("Keep-Alive", "5")],
+                vec!["cache-control: no-store", trace, via],
+            ),
+        ] {
+            let mut expected = expected;
+            expected.sort_unstable();
+            assert_eq!(completed(headers), expected, "{name}");
+        }
+    }
+}

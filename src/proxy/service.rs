@@ -1,0 +1,57 @@
+//! Puts front, engine and listeners together.
+
+use std::sync::Arc;
+
+use pingora::{
+    apps::ServerApp,
+    listeners::{L4BufferSettings, ListenerConfig},
+    proxy::http_proxy,
+    server::configuration::ServerConf,
+    services::listening::Service,
+};
+
+use super::{address::Addresses, front::Front, gateway::Gateway};
+use crate::{
+    snapshot::Current,
+    telemetry::{Health, Telemetry},
+};
+
+/// A request head and a small answer fit: they leave in one write, and a waiting connection costs
+/// little.
+const BUFFER_BYTES: usize = 8 * 1024;
+
+/// What all listeners share.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// The snapshot in use.
+    pub current: Arc<Current>,
+    /// Log and metrics.
+    pub telemetry: Arc<Telemetry>,
+    /// Whether it is stopping.
+    pub health: Arc<Health>,
+    /// Where upstreams are.
+    pub addresses: Arc<Addresses>,
+}
+
+/// The engine's service for the listener of place `index`, whose socket is handed to the engine
+/// under `address`.
+pub fn listener(
+    configuration: &Arc<ServerConf>,
+    index: usize,
+    name: &str,
+    address: &str,
+    shared: &Shared,
+) -> Service<impl ServerApp + Send + Sync + 'static> {
+    let gateway = Gateway { listener: index, name: name.into(), shared: shared.clone() };
+    let metrics = &shared.telemetry.metrics;
+    let front = Front {
+        proxy: Arc::new(http_proxy(configuration, gateway.clone())),
+        gateway,
+        connections: metrics.connections.with_label_values(&[name]),
+        all_connections: metrics.all_connections.clone(),
+    };
+    let mut service = Service::new(format!("proxy {name}"), front);
+    let buffer = L4BufferSettings::new(BUFFER_BYTES, BUFFER_BYTES);
+    service.add_listener(ListenerConfig::tcp(address).l4_buffer(buffer));
+    service
+}

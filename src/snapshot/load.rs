@@ -1,0 +1,121 @@
+//! From files and environment to a snapshot, or to everything that is wrong with them.
+
+use std::{
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use gpconnect::{interaction::InteractionSet, names::Asid, policy::Policy};
+use serde::Serialize;
+
+use super::{Entrance, Snapshot, Startup};
+use crate::{
+    config::{
+        self, Document, Environment, Known, Listener, Mistakes, Notebook, Settings, Warnings,
+        read_file,
+    },
+    directory::Directory,
+};
+
+/// What there is to say of a configuration.
+#[derive(Debug, Serialize)]
+pub struct Check {
+    /// What keeps it from being used.
+    pub mistakes: Mistakes,
+    /// What should be known of it.
+    pub warnings: Warnings,
+    /// The snapshot, when there are no mistakes.
+    #[serde(skip)]
+    pub snapshot: Option<Snapshot>,
+}
+
+/// Reads gateway.toml at `path`, the files that it names, and `environment`; checks all of it.
+pub fn check(path: &Path, environment: &Environment) -> Check {
+    let notebook = Notebook::default();
+    let snapshot = load(path, environment, &notebook).filter(|_| notebook.is_clean());
+    let (mistakes, warnings) = notebook.into_findings();
+    Check { mistakes, warnings, snapshot }
+}
+
+impl Snapshot {
+    /// Builds the first snapshot from gateway.toml at `path`.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong in any of the files or in the environment.
+    pub fn load(path: &Path, environment: &Environment) -> Result<(Self, Warnings), Mistakes> {
+        let Check { mistakes, warnings, snapshot } = check(path, environment);
+        snapshot.map(|snapshot| (snapshot, warnings)).ok_or(mistakes)
+    }
+}
+
+fn load(path: &Path, environment: &Environment, notebook: &Notebook) -> Option<Snapshot> {
+    let text = read_file(path)
+        .map_err(|problem| notebook.unreadable_file(path.display().to_string(), problem))
+        .ok()?;
+    let document = Document::parse(&path.display().to_string(), &text, notebook);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let (settings, known) = config::read(document, environment, folder, notebook);
+    let directory = directory(&known, notebook);
+    let files = known.files.into_iter().map(|file| file.value);
+    let sources = [path.to_path_buf()].into_iter().chain(files).collect();
+    Some(build(settings?, directory, known.carried, sources))
+}
+
+fn directory(known: &Known, notebook: &Notebook) -> Directory {
+    let texts: Vec<_> = known
+        .files
+        .iter()
+        .filter_map(|file| {
+            let name = file.value.display();
+            let note = |problem| {
+                let key = format!("directory.files[{}]", file.position);
+                notebook.mistake(file.place, key, format!("{name} {problem}"));
+            };
+            read_file(&file.value).map_err(note).ok().map(|text| (name.to_string(), text))
+        })
+        .collect();
+    let documents: Vec<_> =
+        texts.iter().map(|(name, text)| Document::parse(name, text, notebook)).collect();
+    Directory::read(&documents, texts.len() == known.files.len(), known, notebook)
+}
+
+fn build(
+    settings: Settings,
+    directory: Directory,
+    carried: InteractionSet,
+    sources: Vec<PathBuf>,
+) -> Snapshot {
+    // The agreements are only counted out here, not held: they may be millions.
+    let Directory { organisations, practices, consumers, agreements } = directory;
+    let agreements = agreements.pairs(&organisations);
+    let policy = Policy::new(practices, consumers, agreements, carried);
+    let listeners = &settings.listeners;
+    Snapshot {
+        generation: 1,
+        listeners: listeners.iter().map(|listener| entrance(listener, &policy)).collect(),
+        startup: Startup {
+            server: settings.server,
+            listeners: listeners.iter().map(|one| (one.name.clone(), one.address)).collect(),
+            observe: settings.observe,
+            log: settings.log,
+        },
+        policy,
+        upstreams: settings.upstreams,
+        limits: settings.limits,
+        timeouts: settings.timeouts,
+        organisations,
+        loaded_at: SystemTime::now(),
+        sources,
+    }
+}
+
+fn entrance(listener: &Listener, policy: &Policy) -> Entrance {
+    let everyone = listener.insecure_everyone_is.iter();
+    let index = |asid: &Asid| policy.find_consumer(*asid).map(|(index, _)| index);
+    Entrance {
+        name: listener.name.clone(),
+        server_names: listener.server_names.clone(),
+        insecure_everyone_is: everyone.filter_map(index).collect(),
+    }
+}

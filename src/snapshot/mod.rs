@@ -1,0 +1,105 @@
+//! One immutable [`Snapshot`] of everything that requests look up, behind an atomic pointer.
+//!
+//! [`check`] reads gateway.toml, the environment and the directory files, and builds a snapshot
+//! when nothing is wrong. [`Current`] holds the one in use; a reload builds the next one aside and
+//! swaps the pointer, or leaves everything as it was and says why. A request takes one reference
+//! when it arrives and keeps it to its end.
+
+mod changes;
+mod current;
+mod load;
+mod lookup;
+#[cfg(test)]
+mod tests;
+
+use std::{net::SocketAddr, path::PathBuf, time::SystemTime};
+
+use gpconnect::{
+    names::OdsCode,
+    policy::{ConsumerIndex, Policy, UpstreamIndex},
+};
+
+use crate::{
+    config::{Key, Limits, Log, Observe, Server, ServerName, Timeouts, Upstream},
+    directory::Organisation,
+};
+
+pub use changes::Changes;
+pub use current::Current;
+pub use load::{Check, check};
+pub use lookup::{Asker, EndpointFound, Found, PracticeFound, SystemFound, lookup};
+
+/// Everything that requests look up; never changed, only replaced.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Counts snapshots since the start, from 1.
+    pub generation: u64,
+    /// Practices, consumers, agreements, switches.
+    pub policy: Policy,
+    /// How practices are reached; an [`UpstreamIndex`] is a place in it.
+    pub upstreams: Vec<Upstream>,
+    /// What requests at each listener are judged by, in the order of [`Startup::listeners`].
+    pub listeners: Vec<Entrance>,
+    /// What a request may be.
+    pub limits: Limits,
+    /// How long anything is waited for.
+    pub timeouts: Timeouts,
+    /// Every organisation with its name.
+    pub organisations: Vec<Organisation>,
+    /// What is fixed when the process starts.
+    pub startup: Startup,
+    /// When it was built.
+    pub loaded_at: SystemTime,
+    /// The files that it was built from, gateway.toml first.
+    pub sources: Vec<PathBuf>,
+}
+
+impl Snapshot {
+    /// How an endpoint is reached.
+    pub fn upstream(&self, index: UpstreamIndex) -> Option<&Upstream> {
+        self.upstreams.get(index.0 as usize)
+    }
+
+    /// What requests at the listener of this place are judged by.
+    pub fn entrance(&self, listener: usize) -> Option<&Entrance> {
+        self.listeners.get(listener)
+    }
+
+    /// An organisation by its code.
+    pub fn organisation(&self, ods_code: OdsCode) -> Option<&Organisation> {
+        self.organisations.iter().find(|organisation| organisation.ods_code == ods_code)
+    }
+}
+
+/// What requests at a listener are judged by; a reload may change it.
+#[derive(Clone, Debug)]
+pub struct Entrance {
+    /// The listener's name.
+    pub name: String,
+    /// What `Host` may say.
+    pub server_names: Vec<ServerName>,
+    /// The consumer systems that every caller may be.
+    pub insecure_everyone_is: Vec<ConsumerIndex>,
+}
+
+/// What is fixed when the process starts: a change needs a restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Startup {
+    /// Threads and drain.
+    pub server: Server,
+    /// The name and address of each listener.
+    pub listeners: Vec<(String, SocketAddr)>,
+    /// Where metrics and health are read.
+    pub observe: Observe,
+    /// The log.
+    pub log: Log,
+}
+
+/// The JSON Schema of gateway.toml, and of directory files.
+pub fn schemas() -> [(&'static str, serde_json::Value); 2] {
+    let schema = |name, title, keys: &[Key]| (name, crate::config::schema(title, keys));
+    [
+        schema("gateway", "gateway.toml of gpconnect-gateway", crate::config::GATEWAY),
+        schema("directory", "A directory file of gpconnect-gateway", crate::directory::DIRECTORY),
+    ]
+}

@@ -1,0 +1,40 @@
+//! What operations see: metrics and the log.
+//!
+//! Each request ends in one [`Record`]; the log line and the metrics are both made from it, so that
+//! they can't disagree. A record holds no patient: no query, no logical id, no token.
+
+mod health;
+mod line;
+mod metrics;
+mod record;
+mod sink;
+
+pub use health::Health;
+pub use line::Style;
+pub use metrics::{Metrics, Refused};
+pub use record::{Finished, Origin, Record, Result as Verdict};
+pub use sink::{LogSink, SinkWriter};
+
+/// The log and the metrics of one gateway.
+#[derive(Debug)]
+pub struct Telemetry {
+    /// Its metrics.
+    pub metrics: Metrics,
+    log: LogSink,
+    style: Style,
+}
+
+impl Telemetry {
+    /// Puts the two together.
+    pub fn new(metrics: Metrics, log: LogSink, style: Style) -> Self {
+        Self { metrics, log, style }
+    }
+
+    /// Counts a finished request and writes its line.
+    pub fn finished(&self, record: &Record<'_>) {
+        self.metrics.finished(record);
+        if !self.log.write(line::request(record, self.style)) {
+            self.metrics.log_lines_dropped.inc();
+        }
+    }
+}
