@@ -5,10 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::{Response, StatusCode, header};
-use pingora::{
-    apps::http_app::ServeHttp,
-    protocols::http::ServerSession,
-};
+use pingora::{apps::http_app::ServeHttp, protocols::http::ServerSession};
 
 use crate::telemetry::{Health, Telemetry};
 

@@ -3,6 +3,8 @@
 //! Exit codes: 0 when it did what was asked; 1 when it ran and the answer is no (a configuration
 //! with mistakes, a refused request); 2 when it could not run (wrong arguments, an address in use).
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
+
 mod demo;
 mod log;
 mod serve;

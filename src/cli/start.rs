@@ -95,12 +95,12 @@ impl Running {
             ..ServerConf::default()
         });
         for (index, (name, address)) in startup.listeners.iter().enumerate() {
-            let address = bind(*address, format!("listener[{index}].address"), &mut fds)?;
+            let address = bind(*address, &format!("listener[{index}].address"), &mut fds)?;
             let text = address.to_string();
             services.push(proxy::listener(&configuration, index, name, &text, &shared));
             bound.push(address);
         }
-        let observe = bind(startup.observe.address, "observe.address".into(), &mut fds)?;
+        let observe = bind(startup.observe.address, "observe.address", &mut fds)?;
         let app = Observe {
             telemetry: Arc::clone(&shared.telemetry),
             health: Arc::clone(&shared.health),
@@ -159,7 +159,8 @@ impl Running {
                 tokio::time::sleep(POLL).await;
             }
         };
-        let drained = self.observing.block_on(async { tokio::time::timeout(self.drain, wait).await });
+        let drained =
+            self.observing.block_on(async { tokio::time::timeout(self.drain, wait).await });
         let cut = if drained.is_ok() { 0 } else { in_flight.get() };
         self.carrying.shutdown_timeout(POLL);
         self.observing.shutdown_timeout(POLL);
@@ -169,15 +170,15 @@ impl Running {
 
 /// Threads for one kind of work: scraping metrics must not hold up requests.
 fn runtime(name: &str, threads: usize) -> io::Result<Runtime> {
-    Builder::new_multi_thread().enable_all().thread_name(name).worker_threads(threads.max(1)).build()
+    Builder::new_multi_thread()
+        .enable_all()
+        .thread_name(name)
+        .worker_threads(threads.max(1))
+        .build()
 }
 
 /// Binds an address and hands it to the engine under the name that it will ask for.
-fn bind(
-    address: SocketAddr,
-    key: String,
-    fds: &mut Fds,
-) -> Result<SocketAddr, NotStarted> {
+fn bind(address: SocketAddr, key: &str, fds: &mut Fds) -> Result<SocketAddr, NotStarted> {
     let listen = || -> io::Result<TcpListener> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
@@ -187,7 +188,7 @@ fn bind(
         socket.set_nonblocking(true)?;
         Ok(socket.into())
     };
-    let fault = |source| NotStarted::Address { key: key.clone(), address, source };
+    let fault = |source| NotStarted::Address { key: key.to_owned(), address, source };
     let listener = listen().map_err(fault)?;
     let bound = listener.local_addr().map_err(fault)?;
     fds.add(bound.to_string(), listener.into_raw_fd());

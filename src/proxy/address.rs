@@ -55,7 +55,7 @@ async fn look_up(name: &str) -> Result<Arc<[SocketAddr]>, String> {
         return Ok([address].into());
     }
     let found = tokio::time::timeout(LOOKUP, tokio::net::lookup_host(name)).await;
-    let found = found.map_err(|_| "no answer from the name service".to_owned())?;
+    let found = found.map_err(|late| format!("no answer from the name service: {late}"))?;
     let found: Arc<[SocketAddr]> = found.map_err(|fault| fault.to_string())?.collect();
     if found.is_empty() { Err("the name has no address".to_owned()) } else { Ok(found) }
 }

@@ -57,8 +57,9 @@ impl Answer {
 
     /// Writes it and keeps the connection.
     pub(super) async fn write(self, session: &mut Session) -> Result<()> {
-        session.write_response_header(Box::new(self.head()?), false).await?;
-        session.write_response_body(Some(self.body), true).await
+        let bare = session.req_header().method == http::Method::HEAD;
+        session.write_response_header(Box::new(self.head()?), bare).await?;
+        if bare { Ok(()) } else { session.write_response_body(Some(self.body), true).await }
     }
 
     /// Writes it, unless an answer has begun already, and closes the connection.
@@ -67,8 +68,9 @@ impl Answer {
         session.as_downstream_mut().write_error_response(head, self.body).await
     }
 
-    /// Its bytes on the wire, for a connection that closes behind it.
-    pub(super) fn wire(&self) -> Vec<u8> {
+    /// Its bytes on the wire, for a connection that closes behind it; `bare` leaves the body out,
+    /// as HEAD wants it.
+    pub(super) fn wire(&self, bare: bool) -> Vec<u8> {
         let status = http::StatusCode::from_u16(self.status).unwrap_or_default();
         let phrase = status.canonical_reason().unwrap_or("Error");
         let mut wire = format!("HTTP/1.1 {} {phrase}\r\nConnection: close\r\n", self.status);
@@ -76,7 +78,8 @@ impl Answer {
             wire.extend([name, ": ", value, "\r\n"]);
         }
         wire.push_str("\r\n");
-        [wire.as_bytes(), &self.body].concat()
+        let body = if bare { &[] } else { self.body.as_ref() };
+        [wire.as_bytes(), body].concat()
     }
 }
 
@@ -88,7 +91,7 @@ mod tests {
     fn an_answer_has_its_headers_on_the_wire() {
         let trace_id = "629ea9ba-a077-4d99-b289-7a9b19fd4e03".parse().unwrap();
         let answer = Answer::of(Reason::MethodNotCarried, trace_id, Format::Json);
-        let wire = String::from_utf8(answer.wire()).unwrap();
+        let wire = String::from_utf8(answer.wire(false)).unwrap();
         let (head, body) = wire.split_once("\r\n\r\n").unwrap();
         assert_eq!(
             head,

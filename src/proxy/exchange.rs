@@ -6,13 +6,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use gpconnect::{
-    Permit, Seen,
-    decide::Filled,
-    media::Format,
-    names::TraceId,
-    rejection::Reason,
-};
+use gpconnect::{Permit, Seen, decide::Filled, media::Format, names::TraceId, rejection::Reason};
 use prometheus::IntGauge;
 use uuid::Uuid;
 

@@ -184,7 +184,7 @@ impl Front {
             shared.current.peek().generation,
         ));
         let last = async {
-            stream.write_all(&answer.wire()).await?;
+            stream.write_all(&answer.wire(read.starts_with(b"HEAD "))).await?;
             stream.flush().await?;
             AsyncWriteExt::shutdown(&mut stream).await?;
             linger(&mut stream).await

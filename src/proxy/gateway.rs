@@ -80,6 +80,10 @@ impl ProxyHttp for Gateway {
         if self.shared.health.is_draining() {
             session.as_downstream_mut().set_keepalive(None);
         }
+        let most = i64::try_from(exchange.snapshot.limits.in_flight).unwrap_or(i64::MAX);
+        if self.shared.telemetry.metrics.in_flight.get() > most {
+            return self.refuse(session, exchange, &Reason::Overloaded.into()).await.map(|()| true);
+        }
         let address = session.client_addr().and_then(|address| address.as_inet()).copied();
         exchange.client = address.map(|address| address.ip());
         let fields = convert::fields(session.req_header());
@@ -88,9 +92,10 @@ impl ProxyHttp for Gateway {
                 method: session.req_header().method.as_str(),
                 target: convert::target(session.req_header()),
                 fields: &fields,
-                candidates: exchange.snapshot.entrance(self.listener).map_or(&[], |entrance| {
-                    entrance.insecure_everyone_is.as_slice()
-                }),
+                candidates: exchange
+                    .snapshot
+                    .entrance(self.listener)
+                    .map_or(&[], |entrance| entrance.insecure_everyone_is.as_slice()),
                 now: convert::seconds(exchange.at()),
                 random: exchange.random,
                 token_limit: exchange.snapshot.limits.token_bytes,
@@ -170,10 +175,11 @@ impl ProxyHttp for Gateway {
         head: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        if !head.status.is_informational() {
-            exchange.upstream = exchange.sent_upstream.map(|sent| sent.elapsed());
-            exchange.status = Some(head.status.as_u16());
+        if head.status.is_informational() {
+            return Ok(());
         }
+        exchange.upstream = exchange.sent_upstream.map(|sent| sent.elapsed());
+        exchange.status = Some(head.status.as_u16());
         response::complete(head, exchange.trace_id())
     }
 
@@ -220,9 +226,10 @@ impl ProxyHttp for Gateway {
         exchange: &mut Exchange,
         mut fault: Box<Error>,
     ) -> Box<Error> {
-        let upstream = exchange.outgoing.as_ref().and_then(|outgoing| {
-            exchange.snapshot.upstream(outgoing.upstream)
-        });
+        let upstream = exchange
+            .outgoing
+            .as_ref()
+            .and_then(|outgoing| exchange.snapshot.upstream(outgoing.upstream));
         let addresses =
             upstream.map_or(0, |upstream| self.shared.addresses.count(upstream.address.as_str()));
         fault.set_retry(usize::from(exchange.tries) < addresses.min(3));
@@ -289,7 +296,6 @@ fn reason(fault: &Error, exchange: &Exchange) -> Option<Reason> {
         ReadTimedout, SocketError, WriteError, WriteTimedout,
     };
     let url = || exchange.outgoing.as_ref().map(|out| out.url.as_str()).unwrap_or_default().into();
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the engine's list of faults is open")]
     match (fault.esource(), fault.etype()) {
         (ErrorSource::Upstream, ConnectTimedout | ReadTimedout | WriteTimedout) => {
             Some(Reason::UpstreamTimeout { url: url() })
@@ -300,7 +306,9 @@ fn reason(fault: &Error, exchange: &Exchange) -> Option<Reason> {
             | ReadError | WriteError,
         ) => Some(Reason::UpstreamUnreachable { url: url() }),
         (ErrorSource::Upstream, _) => Some(Reason::UpstreamInvalid { url: url() }),
-        (ErrorSource::Downstream, ReadError | WriteError | ConnectionClosed | WriteTimedout) => None,
+        (ErrorSource::Downstream, ReadError | WriteError | ConnectionClosed | WriteTimedout) => {
+            None
+        }
         (ErrorSource::Downstream, ReadTimedout) => {
             Some(Reason::BodyTimeout { seconds: exchange.snapshot.timeouts.body.as_secs() })
         }

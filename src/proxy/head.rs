@@ -33,7 +33,11 @@ impl Scan {
     ///
     /// # Errors
     /// As soon as the head can't become one that is accepted.
-    pub(super) fn end(&mut self, buffer: &[u8], rules: &Rules<'_>) -> Result<Option<usize>, Reason> {
+    pub(super) fn end(
+        &mut self,
+        buffer: &[u8],
+        rules: &Rules<'_>,
+    ) -> Result<Option<usize>, Reason> {
         while let Some(length) = buffer.get(self.line..).and_then(|rest| memchr(b'\n', rest)) {
             let feed = self.line + length;
             let line = buffer.get(self.line..feed).unwrap_or_default();
@@ -45,7 +49,11 @@ impl Scan {
             }
             if content.is_empty() {
                 let end = feed + 1;
-                return if end > rules.limits.head_bytes { Err(too_long(rules)) } else { Ok(Some(end)) };
+                return if end > rules.limits.head_bytes {
+                    Err(too_long(rules))
+                } else {
+                    Ok(Some(end))
+                };
             }
             self.lines += 1;
             if self.lines > rules.limits.headers + 1 {
@@ -121,8 +129,20 @@ const fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,
-            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_'
-                | b'`' | b'|' | b'~'
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
         )
 }
 
@@ -148,6 +168,9 @@ fn check_request_line(line: &[u8], rules: &Rules<'_>) -> Result<Option<Range<usi
     if method.is_empty() || method.len() > 20 || !all(method, is_token) {
         return Err(Reason::HeadMalformed("its method is not a token"));
     }
+    if method == b"CONNECT" {
+        return Err(Reason::MethodNotCarried);
+    }
     if version != b"HTTP/1.1" {
         return Err(Reason::HeadMalformed("its version is not HTTP/1.1"));
     }
@@ -155,7 +178,9 @@ fn check_request_line(line: &[u8], rules: &Rules<'_>) -> Result<Option<Range<usi
         return Err(Reason::TargetTooLong { limit: rules.limits.target_bytes });
     }
     if target.is_empty() || !all(target, is_target) {
-        return Err(Reason::HeadMalformed("its target has characters that must be percent-encoded"));
+        return Err(Reason::HeadMalformed(
+            "its target has characters that must be percent-encoded",
+        ));
     }
     let start = method.len() + 1;
     match target.first() {

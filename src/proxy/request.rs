@@ -17,10 +17,7 @@ use pingora::{
     upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy},
 };
 
-use crate::{
-    config::Timeouts,
-    snapshot::Snapshot,
-};
+use crate::{config::Timeouts, snapshot::Snapshot};
 
 /// Our name in `Via`, in both directions.
 pub(super) const VIA: &str = "1.1 gpconnect-gateway";
@@ -78,11 +75,7 @@ impl Outgoing {
         head.remove_header(&header::EXPECT);
         let filled = permit.filled();
         let mut set = |name: &'static str, filled: bool, value: &str| {
-            if filled {
-                head.insert_header(name, value)
-            } else {
-                keep_one(head, arrived, name)
-            }
+            if filled { head.insert_header(name, value) } else { keep_one(head, arrived, name) }
         };
         set(TRACE_ID, filled.trace_id, permit.trace_id().as_str())?;
         set(FROM, filled.from, permit.from().as_str())?;

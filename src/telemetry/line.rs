@@ -158,8 +158,11 @@ fn human(record: &Record<'_>, colour: bool) -> String {
     let practice = record.practice.map_or_else(|| "-".to_owned(), |(_, code)| code.to_string());
     let duration = milliseconds(record.duration);
     // Writing to a String can't fail.
-    write!(line, "{time} {start}{status}{end} {consumer} -> {practice} {interaction} {duration:.1} ms")
-        .unwrap_or_default();
+    write!(
+        line,
+        "{time} {start}{status}{end} {consumer} -> {practice} {interaction} {duration:.1} ms"
+    )
+    .unwrap_or_default();
     if let Some(fault) = record.fault {
         write!(line, " {start}{fault}{end}").unwrap_or_default();
     }

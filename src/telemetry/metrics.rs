@@ -14,8 +14,7 @@ use prometheus::{
 use super::record::{Record, Result as Verdict};
 
 /// The specification's own limits (0.1, 0.25, 1 and 3 s) are edges, so that rules can use them.
-const SECONDS: &[f64] =
-    &[0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0, 30.0];
+const SECONDS: &[f64] = &[0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0, 30.0];
 
 /// What a label says of something that is not registered or not known.
 const UNKNOWN: &str = "unknown";
@@ -59,7 +58,8 @@ impl Metrics {
     pub fn new() -> Result<Self, Refused> {
         let registry = Registry::new_custom(Some("gpconnect_gateway".into()), None)?;
         let make = Families(&registry);
-        let build_info = make.gauges("build_info", "The version that runs; always 1.", &["version"])?;
+        let build_info =
+            make.gauges("build_info", "The version that runs; always 1.", &["version"])?;
         build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let families = Self {
             practice_requests: make.counters(
@@ -100,7 +100,8 @@ impl Metrics {
                 "Log lines dropped because the log could not be written fast enough.",
             )?,
             reloads: make.counters("reloads_total", "Reloads by result.", &["result"])?,
-            generation: make.gauge("snapshot_generation", "The snapshot in use, counted from 1.")?,
+            generation: make
+                .gauge("snapshot_generation", "The snapshot in use, counted from 1.")?,
             loaded: make.gauge(
                 "snapshot_loaded_timestamp_seconds",
                 "When the snapshot in use was loaded, in seconds since 1970 UTC.",
@@ -119,9 +120,8 @@ impl Metrics {
     /// gone lose theirs.
     pub fn snapshot(&self, generation: u64, policy: &Policy) {
         let counters = |code: &str| {
-            Verdict::ALL.map(|verdict| {
-                self.practice_requests.with_label_values(&[code, verdict.as_str()])
-            })
+            Verdict::ALL
+                .map(|verdict| self.practice_requests.with_label_values(&[code, verdict.as_str()]))
         };
         let practices = policy.practices();
         let is_known =

@@ -1,0 +1,31 @@
+# make demo    a simulated GP estate with the gateway in front of it, on this machine
+# make test    every test
+# make lint    formatting, clippy, dependency rules
+# make bench   CPU per request beside a bare pingora proxy and HAProxy (some minutes)
+# Each installs what a Debian machine with a Rust toolchain lacks for it.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench setup setup-tests
+
+help:
+	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
+
+demo: setup
+	cargo run --release --locked --bin gpconnect-gateway -- demo $(ARGS)
+
+test: setup setup-tests
+	cargo test --locked
+
+lint:
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+bench: setup
+	benches/run $(ARGS)
+
+setup:
+	@deploy/setup build
+
+setup-tests:
+	@deploy/setup tests
