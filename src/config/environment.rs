@@ -129,7 +129,7 @@ impl Variable<'_> {
     /// The variable's text as a value of the kind that `key` wants.
     fn value_of(&self, key: &Key) -> Option<Value<'static>> {
         let Some(text) = self.value else {
-            self.mistake("is not UTF-8");
+            self.mistake("is not UTF-8; write it in UTF-8");
             return None;
         };
         let typed = || parse_value(text, self.place).map(|node| node.value);

@@ -22,6 +22,8 @@ mod reference;
 mod schema;
 mod section;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod unique;
 mod units;
 mod wording;

@@ -177,7 +177,7 @@ fn timeouts(section: &Section<'_>) -> Option<Timeouts> {
     let connect = section.time("connect");
     let query = section.time("query");
     let command = section.time("command");
-    let response_stall = section.time("response_stall");
+    let consumer_stall = section.time("consumer_stall");
     let exchange = section.time("exchange");
     let upstream_idle = section.time("upstream_idle");
     Some(Timeouts {
@@ -187,7 +187,7 @@ fn timeouts(section: &Section<'_>) -> Option<Timeouts> {
         connect: connect?,
         query: query?,
         command: command?,
-        response_stall: response_stall?,
+        consumer_stall: consumer_stall?,
         exchange: exchange?,
         upstream_idle: upstream_idle?,
     })

@@ -93,12 +93,12 @@ const LIMITS: &[Key] = &[
 #[rustfmt::skip]
 const TIMEOUTS: &[Key] = &[
     Key::default("head", minutes(5), "\"10s\"", "From the first byte of a request to the end of its headers."),
-    Key::default("body", minutes(10), "\"30s\"", "A request body that makes no progress."),
+    Key::default("body", minutes(10), "\"30s\"", "From the end of a request's headers to the end of its body."),
     Key::default("idle", minutes(60), "\"60s\"", "A consumer's connection without a request."),
     Key::default("connect", minutes(1), "\"2s\"", "The connection to an upstream."),
-    Key::default("query", minutes(10), "\"30s\"", "The headers of a provider's answer to a query."),
-    Key::default("command", minutes(10), "\"10s\"", "The headers of a provider's answer to a command: register, book, amend, cancel."),
-    Key::default("response_stall", minutes(10), "\"30s\"", "A provider's answer, or a consumer's reading of it, that makes no progress."),
+    Key::default("query", minutes(10), "\"30s\"", "A provider's silence after a query: before its answer, and within it."),
+    Key::default("command", minutes(10), "\"10s\"", "A provider's silence after a command (register, book, amend, cancel): before its answer, and within it."),
+    Key::default("consumer_stall", minutes(10), "\"30s\"", "A consumer that takes nothing of its answer."),
     Key::default("exchange", minutes(1440), "\"10m\"", "A request from its first byte to the last byte of its answer."),
     Key::default("upstream_idle", minutes(60), "\"50s\"", "A connection to an upstream without a request. Less than the provider's own, so that none is closed under a request."),
 ];

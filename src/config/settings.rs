@@ -107,18 +107,18 @@ pub struct Limits {
 pub struct Timeouts {
     /// From the first byte of a request to the end of its headers.
     pub head: Duration,
-    /// A request body that makes no progress.
+    /// From the end of a request's headers to the end of its body.
     pub body: Duration,
     /// A consumer's connection without a request.
     pub idle: Duration,
     /// The connection to an upstream.
     pub connect: Duration,
-    /// The headers of an answer to a query.
+    /// A provider's silence after a query.
     pub query: Duration,
-    /// The headers of an answer to a command.
+    /// A provider's silence after a command.
     pub command: Duration,
-    /// An answer that makes no progress.
-    pub response_stall: Duration,
+    /// A consumer that takes nothing of its answer.
+    pub consumer_stall: Duration,
     /// A request from its first byte to the last byte of its answer.
     pub exchange: Duration,
     /// A connection to an upstream without a request.

@@ -25,6 +25,8 @@ pub(super) struct Consumers {
     pub(super) organisations: Organisations,
     /// Each system's ASID, also of those with mistakes.
     asids: Vec<Asid>,
+    /// A section whose ASID can't be read.
+    unread: Option<Spot>,
 }
 
 impl Consumers {
@@ -39,6 +41,7 @@ impl Consumers {
             spots: Vec::new(),
             organisations: Organisations::default(),
             asids: Vec::new(),
+            unread: None,
         };
         for record in records {
             let code = record.organisation.as_ref();
@@ -48,7 +51,10 @@ impl Consumers {
                 consumers.spots.push((index, record.spot));
                 consumers.organisations.insert(index);
             }
-            consumers.asids.extend(record.asid.as_ref().map(|asid| asid.value));
+            match &record.asid {
+                Some(asid) => consumers.asids.push(asid.value),
+                None => consumers.unread = consumers.unread.or(Some(record.spot)),
+            }
             let interactions = interactions(&record, registry, known);
             consumers.consumers.extend(consumer(record, interactions));
         }
@@ -83,8 +89,11 @@ impl Consumers {
             if registry.is_whole() && !self.asids.contains(&asid.value) {
                 let names = self.asids.iter().map(Asid::as_str);
                 let suggestion = registry.notebook.suggestion(asid.value.as_str(), names);
-                let message =
-                    format!("no [[consumer]] has asid \"{}\"{}", asid.value, or_add(&suggestion));
+                let message = format!(
+                    "no [[consumer]] has asid \"{}\"{}",
+                    asid.value,
+                    or_add(suggestion, self.unread, registry.notebook)
+                );
                 registry.notebook.mistake(asid.place, path.clone(), message);
             }
         }

@@ -17,6 +17,8 @@ type GroupIndex = usize;
 pub(super) struct Groups {
     by_name: HashMap<Label, GroupIndex, RandomState>,
     organisations: Vec<Organisations>,
+    /// A section whose name can't be read.
+    unread: Option<Spot>,
 }
 
 /// An entry of a list of organisations and groups.
@@ -64,7 +66,8 @@ impl Groups {
                 }
             }
         }
-        let mut groups = Self { by_name, organisations: Vec::new() };
+        let unread = records.iter().find(|record| record.name.is_none()).map(|record| record.spot);
+        let mut groups = Self { by_name, organisations: Vec::new(), unread };
         let graph = Graph::new(records, &groups, registry);
         groups.organisations = graph.resolve(records, registry);
         groups
@@ -105,7 +108,10 @@ impl Groups {
         if found.is_none() && registry.is_whole() {
             let known = self.by_name.keys().map(Label::as_str);
             let suggestion = registry.notebook.suggestion(name.as_str(), known);
-            let message = format!("no [[group]] has name \"{name}\"{}", or_add(&suggestion));
+            let message = format!(
+                "no [[group]] has name \"{name}\"{}",
+                or_add(suggestion, self.unread, registry.notebook)
+            );
             registry.notebook.mistake(place, path(), message);
         }
         found

@@ -14,6 +14,8 @@ mod practices;
 mod records;
 mod registry;
 mod sets;
+#[cfg(test)]
+mod tests;
 
 use gpconnect::policy::{Consumer, Practice};
 

@@ -188,7 +188,7 @@ impl Reader<'_> {
             let message = format!(
                 "no [[upstream]] in gateway.toml has name \"{}\"{}",
                 name.value,
-                or_add(&suggestion)
+                or_add(suggestion, None, self.registry.notebook)
             );
             self.registry.notebook.mistake(name.place, self.record.spot.key("upstream"), message);
         }

@@ -23,6 +23,8 @@ pub struct Organisation {
 pub(super) struct Registry<'a> {
     pub(super) organisations: Vec<Organisation>,
     by_code: HashMap<OdsCode, (OrganisationIndex, Spot), RandomState>,
+    /// A section whose code can't be read.
+    unread: Option<Spot>,
     /// Whether all files could be read: else more may be named there, and nothing is unknown.
     whole: bool,
     pub(super) notebook: &'a Notebook,
@@ -35,8 +37,13 @@ impl<'a> Registry<'a> {
         whole: bool,
         notebook: &'a Notebook,
     ) -> Self {
-        let mut registry =
-            Self { organisations: Vec::new(), by_code: HashMap::default(), whole, notebook };
+        let mut registry = Self {
+            organisations: Vec::new(),
+            by_code: HashMap::default(),
+            unread: None,
+            whole,
+            notebook,
+        };
         for record in records {
             registry.add(record);
         }
@@ -44,7 +51,10 @@ impl<'a> Registry<'a> {
     }
 
     fn add(&mut self, record: OrganisationRecord) {
-        let Some(Located { value: ods_code, place }) = record.ods_code else { return };
+        let Some(Located { value: ods_code, place }) = record.ods_code else {
+            self.unread.get_or_insert(record.spot);
+            return;
+        };
         match self.by_code.entry(ods_code) {
             Entry::Occupied(first) => {
                 let first = also(first.get().1, self.notebook);
@@ -70,7 +80,7 @@ impl<'a> Registry<'a> {
             let code_text = code.value.as_str();
             let known = self.organisations.iter().map(|known| known.ods_code.as_str());
             let suggestion = self.notebook.suggestion(code_text, known);
-            let suggestion = or_add(&suggestion);
+            let suggestion = or_add(suggestion, self.unread, self.notebook);
             let message = format!("no [[organisation]] has ods_code \"{code_text}\"{suggestion}");
             self.notebook.mistake(code.place, path(), message);
         }
@@ -105,7 +115,12 @@ pub(super) fn also(first: Spot, notebook: &Notebook) -> String {
     format!("also {} ({})", first.path(), notebook.name(first.place))
 }
 
-/// A suggestion, or the advice to add what there is nothing like.
-pub(super) fn or_add(suggestion: &str) -> &str {
-    if suggestion.is_empty() { "; add it" } else { suggestion }
+/// A suggestion, or else the advice to add what nothing resembles; or to mend the section that may
+/// be the one meant, because its own name can't be read.
+pub(super) fn or_add(suggestion: String, unread: Option<Spot>, notebook: &Notebook) -> String {
+    match unread {
+        _ if !suggestion.is_empty() => suggestion,
+        Some(spot) => format!("; mend {} ({}), or add it", spot.path(), notebook.name(spot.place)),
+        None => String::from("; add it"),
+    }
 }

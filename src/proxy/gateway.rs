@@ -75,7 +75,7 @@ impl ProxyHttp for Gateway {
     async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
         let timeouts = exchange.snapshot.timeouts;
         session.as_downstream_mut().set_read_timeout(Some(timeouts.body));
-        session.as_downstream_mut().set_write_timeout(Some(timeouts.response_stall));
+        session.as_downstream_mut().set_write_timeout(Some(timeouts.consumer_stall));
         session.as_downstream_mut().set_total_drain_timeout(Some(timeouts.body));
         if self.shared.health.is_draining() {
             session.as_downstream_mut().set_keepalive(None);

@@ -1,10 +1,8 @@
 //! Whether the claims are complete, in time, and agree with caller, practice and interaction.
 
-use std::borrow::Cow;
-
 use super::{
     Claims, LIFETIME_SECONDS,
-    claims::{Device, Identifier, Organization, Practitioner},
+    claims::{Device, Identifier, Organization, Practitioner, Text},
 };
 use crate::{
     accreditation::Parties, facts::UnixSeconds, headers::Sent, interaction::Scope, names::OdsCode,
@@ -54,20 +52,20 @@ const fn invalid(name: &'static str, fault: &'static str) -> Option<Reason> {
     Some(Reason::ClaimInvalid { name, fault })
 }
 
-fn non_empty(name: &'static str, claim: &Sent<Cow<'_, str>>) -> Option<Reason> {
+fn non_empty(name: &'static str, claim: &Sent<Text<'_>>) -> Option<Reason> {
     match claim {
         Sent::Absent => missing(name),
-        Sent::Value(text) if text.trim().is_empty() => invalid(name, "is empty"),
+        Sent::Value(text) if text.is_blank() => invalid(name, "is empty"),
         Sent::Value(_) | Sent::Faulty => None,
     }
 }
 
 /// Consumers that use the ODS form can't know the service root: their own URL of the gateway will
 /// stand there. What every form shares is the practice's code as a path segment (D3).
-fn audience(claim: &Sent<Cow<'_, str>>, practice: Option<OdsCode>) -> Option<Reason> {
+fn audience(claim: &Sent<Text<'_>>, practice: Option<OdsCode>) -> Option<Reason> {
     let names = |text: &str, code: OdsCode| text.split('/').any(|segment| segment == code.as_str());
     match (claim, practice) {
-        (Sent::Value(text), Some(code)) if !text.is_empty() && !names(text, code) => {
+        (Sent::Value(text), Some(code)) if !text.is_blank() && !names(text.as_str(), code) => {
             invalid("aud", "does not name this practice")
         }
         _ => non_empty("aud", claim),
@@ -102,29 +100,31 @@ fn expiry(exp: &Sent<i64>, now: UnixSeconds) -> Option<Reason> {
     }
 }
 
-fn reason_for_request(claim: &Sent<Cow<'_, str>>) -> Option<Reason> {
+fn reason_for_request(claim: &Sent<Text<'_>>) -> Option<Reason> {
     match claim {
         Sent::Absent => missing("reason_for_request"),
-        Sent::Value(text) if text != "directcare" && text != "migration" => {
+        Sent::Value(text) if !matches!(text.as_str(), "directcare" | "migration") => {
             invalid("reason_for_request", "is not directcare")
         }
         Sent::Value(_) | Sent::Faulty => None,
     }
 }
 
-fn requested_scope(claim: &Sent<Cow<'_, str>>, wanted: Option<Scope>) -> Option<Reason> {
+fn requested_scope(claim: &Sent<Text<'_>>, wanted: Option<Scope>) -> Option<Reason> {
     match (claim, wanted) {
         (Sent::Absent, _) => missing("requested_scope"),
         // 1.6 adds the confidentiality behind a blank.
-        (Sent::Value(text), Some(wanted)) if text.split(' ').next() != Some(wanted.as_str()) => {
+        (Sent::Value(text), Some(wanted))
+            if text.as_str().split(' ').next() != Some(wanted.as_str()) =>
+        {
             Some(Reason::ScopeMismatch(wanted))
         }
         _ => None,
     }
 }
 
-fn has_text(text: Option<&Cow<'_, str>>) -> bool {
-    text.is_some_and(|text| !text.trim().is_empty())
+fn has_text(text: Option<&Text<'_>>) -> bool {
+    text.is_some_and(|text| !text.is_blank())
 }
 
 fn is_complete(identifier: &Identifier<'_>) -> bool {
@@ -152,9 +152,14 @@ fn organization(claim: &Sent<Organization<'_>>, sender: Option<OdsCode>) -> Opti
         Sent::Value(organization) => organization,
     };
     let is_ods = |identifier: &&Identifier<'_>| {
-        identifier.system.as_deref().is_some_and(|system| ODS_SYSTEMS.contains(&system))
+        identifier.system.as_ref().is_some_and(|system| ODS_SYSTEMS.contains(&system.as_str()))
     };
-    let code = organization.identifier.iter().find(is_ods).and_then(|id| id.value.as_deref());
+    let code = organization
+        .identifier
+        .iter()
+        .find(is_ods)
+        .and_then(|id| id.value.as_ref())
+        .map(Text::as_str);
     match (code, sender) {
         (None, _) => invalid(NAME, "lacks an ODS organisation code"),
         (Some(code), Some(sender)) if code != sender.as_str() => Some(Reason::OrganisationMismatch),
@@ -163,14 +168,14 @@ fn organization(claim: &Sent<Organization<'_>>, sender: Option<OdsCode>) -> Opti
     }
 }
 
-fn practitioner(claim: &Sent<Practitioner<'_>>, sub: &Sent<Cow<'_, str>>) -> Option<Reason> {
+fn practitioner(claim: &Sent<Practitioner<'_>>, sub: &Sent<Text<'_>>) -> Option<Reason> {
     const NAME: &str = "requesting_practitioner";
     let practitioner = match claim {
         Sent::Absent => return missing(NAME),
         Sent::Faulty => return None,
         Sent::Value(practitioner) => practitioner,
     };
-    let Some(id) = practitioner.id.as_ref().filter(|id| !id.trim().is_empty()) else {
+    let Some(id) = practitioner.id.as_ref().filter(|id| !id.is_blank()) else {
         return invalid(NAME, "lacks id");
     };
     if matches!(sub, Sent::Value(sub) if sub != id) {
@@ -184,7 +189,8 @@ fn practitioner(claim: &Sent<Practitioner<'_>>, sub: &Sent<Cow<'_, str>>) -> Opt
         return invalid(NAME, "lacks name[0].given[0]");
     }
     let is_user = |identifier: &Identifier<'_>| {
-        identifier.system.as_deref() == Some(SDS_USER_SYSTEM) && is_complete(identifier)
+        identifier.system.as_ref().is_some_and(|system| system.as_str() == SDS_USER_SYSTEM)
+            && is_complete(identifier)
     };
     if !practitioner.identifier.iter().any(is_user) {
         return invalid(NAME, "lacks an identifier with system https://fhir.nhs.uk/Id/sds-user-id");
@@ -387,7 +393,7 @@ mod tests {
             ("code in a word", "https://gp.example/XA20047/STU3", false),
             ("empty", "", false),
         ] {
-            let claim = Sent::Value(Cow::Borrowed(aud));
+            let claim = Sent::Value(Text(aud.into()));
             assert_eq!(audience(&claim, practice).is_none(), good, "{name}");
         }
     }

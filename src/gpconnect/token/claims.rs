@@ -11,19 +11,19 @@ use crate::{headers::Sent, rejection::Reason};
 #[derive(Debug)]
 pub struct Claims<'t> {
     /// Who made the token.
-    pub iss: Sent<Cow<'t, str>>,
+    pub iss: Sent<Text<'t>>,
     /// The user's id.
-    pub sub: Sent<Cow<'t, str>>,
+    pub sub: Sent<Text<'t>>,
     /// Whom it is for: the service root.
-    pub aud: Sent<Cow<'t, str>>,
+    pub aud: Sent<Text<'t>>,
     /// When it was made, in seconds since 1970 UTC.
     pub iat: Sent<i64>,
     /// When it ends, in seconds since 1970 UTC.
     pub exp: Sent<i64>,
     /// Why the record is asked for.
-    pub reason_for_request: Sent<Cow<'t, str>>,
+    pub reason_for_request: Sent<Text<'t>>,
     /// What it may be used for.
-    pub requested_scope: Sent<Cow<'t, str>>,
+    pub requested_scope: Sent<Text<'t>>,
     /// The end user's device or system.
     pub device: Sent<Device<'t>>,
     /// The organisation that the user sits in.
@@ -32,14 +32,31 @@ pub struct Claims<'t> {
     pub practitioner: Sent<Practitioner<'t>>,
 }
 
+/// A string that borrows from the token where it holds no escapes. Serde lends to a `Cow` only when
+/// it is the field's own type, not inside an `Option`.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+pub struct Text<'t>(#[serde(borrow)] pub(super) Cow<'t, str>);
+
+impl Text<'_> {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether there is nothing in it but blanks.
+    pub fn is_blank(&self) -> bool {
+        self.0.trim().is_empty()
+    }
+}
+
 /// An identifier of a FHIR resource.
 #[derive(Debug, Deserialize)]
 pub struct Identifier<'t> {
     /// What kind of id.
     #[serde(borrow)]
-    pub system: Option<Cow<'t, str>>,
+    pub system: Option<Text<'t>>,
     /// The id.
-    pub value: Option<Cow<'t, str>>,
+    pub value: Option<Text<'t>>,
 }
 
 /// `requesting_device`.
@@ -47,14 +64,14 @@ pub struct Identifier<'t> {
 #[serde(rename_all = "camelCase")]
 pub struct Device<'t> {
     #[serde(borrow)]
-    resource_type: Option<Cow<'t, str>>,
+    resource_type: Option<Text<'t>>,
     /// Its ids.
     #[serde(default)]
     pub identifier: Vec<Identifier<'t>>,
     /// Its product name.
-    pub model: Option<Cow<'t, str>>,
+    pub model: Option<Text<'t>>,
     /// Its product version.
-    pub version: Option<Cow<'t, str>>,
+    pub version: Option<Text<'t>>,
 }
 
 /// `requesting_organization`.
@@ -62,12 +79,12 @@ pub struct Device<'t> {
 #[serde(rename_all = "camelCase")]
 pub struct Organization<'t> {
     #[serde(borrow)]
-    resource_type: Option<Cow<'t, str>>,
+    resource_type: Option<Text<'t>>,
     /// Its ids, the ODS code among them.
     #[serde(default)]
     pub identifier: Vec<Identifier<'t>>,
     /// Its name.
-    pub name: Option<Cow<'t, str>>,
+    pub name: Option<Text<'t>>,
 }
 
 /// `requesting_practitioner`.
@@ -75,9 +92,9 @@ pub struct Organization<'t> {
 #[serde(rename_all = "camelCase")]
 pub struct Practitioner<'t> {
     #[serde(borrow)]
-    resource_type: Option<Cow<'t, str>>,
+    resource_type: Option<Text<'t>>,
     /// The user's id, equal to `sub`.
-    pub id: Option<Cow<'t, str>>,
+    pub id: Option<Text<'t>>,
     /// The user's ids: SDS user, role profile, local.
     #[serde(default)]
     pub identifier: Vec<Identifier<'t>>,
@@ -91,10 +108,10 @@ pub struct Practitioner<'t> {
 pub struct HumanName<'t> {
     /// Family name: one text in STU3.
     #[serde(borrow)]
-    pub family: Option<Cow<'t, str>>,
+    pub family: Option<Text<'t>>,
     /// Given names.
     #[serde(default)]
-    pub given: Vec<Cow<'t, str>>,
+    pub given: Vec<Text<'t>>,
 }
 
 /// The claims unread. serde refuses duplicate names here, which a map would let pass.
@@ -138,22 +155,18 @@ pub fn read<'t>(payload: &'t [u8], faults: &mut Vec<Reason>) -> Result<Claims<'t
     let mut number = |name, value| simple(name, value, "is not a whole number of seconds", faults);
     let (iat, exp) = (number("iat", unread.iat), number("exp", unread.exp));
     Ok(Claims {
-        iss: iss.map(|Text(text)| text),
-        sub: sub.map(|Text(text)| text),
-        aud: aud.map(|Text(text)| text),
+        iss,
+        sub,
+        aud,
         iat,
         exp,
-        reason_for_request: reason_for_request.map(|Text(text)| text),
-        requested_scope: requested_scope.map(|Text(text)| text),
+        reason_for_request,
+        requested_scope,
         device: resource(unread.requesting_device, faults),
         organization: resource(unread.requesting_organization, faults),
         practitioner: resource(unread.requesting_practitioner, faults),
     })
 }
-
-/// A string that borrows where it holds no escapes.
-#[derive(Deserialize)]
-struct Text<'t>(#[serde(borrow)] Cow<'t, str>);
 
 fn simple<'t, T: Deserialize<'t>>(
     name: &'static str,
@@ -185,7 +198,7 @@ macro_rules! resource {
             const TYPE: &'static str = stringify!($name);
 
             fn resource_type(&self) -> Option<&str> {
-                self.resource_type.as_deref()
+                self.resource_type.as_ref().map(Text::as_str)
             }
         }
     };

@@ -9,7 +9,7 @@ mod claims;
 mod container;
 
 pub use check::check;
-pub use claims::{Claims, Device, Organization, Practitioner, read};
+pub use claims::{Claims, Device, Organization, Practitioner, Text, read};
 pub use container::{Payload, open};
 
 /// Tokens live exactly this long, measured from their own `iat`: the consumer's clock wrote both

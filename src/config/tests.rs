@@ -1,0 +1,212 @@
+//! The table of keys, the reader, the schema and the documented file agree with each other.
+
+use std::{ffi::OsString, fs, path::Path, time::Duration};
+
+use serde_json::Value;
+
+use super::*;
+
+fn gateway(text: &str, variables: &[(&str, &str)]) -> (Option<Settings>, String) {
+    let notebook = Notebook::default();
+    let document = Document::parse("gateway.toml", text, &notebook);
+    let pair = |(name, value): &(&str, &str)| (OsString::from(name), OsString::from(value));
+    let environment = Environment::new(variables.iter().map(pair));
+    let (settings, _) = read(document, &environment, Path::new("folder"), &notebook);
+    let (mistakes, _) = notebook.into_findings();
+    (settings.filter(|_| mistakes.is_empty()), mistakes.to_string())
+}
+
+/// What must be written.
+const LEAST: &str = r#"
+[directory]
+files = ["practices.toml"]
+[[listener]]
+name = "consumers"
+address = "127.0.0.1:8080"
+server_names = ["localhost:8080"]
+insecure_plain_http = true
+insecure_everyone_is = ["200000000359"]
+"#;
+
+#[test]
+fn defaults_are_as_documented() {
+    let (settings, mistakes) = gateway(LEAST, &[]);
+    assert_eq!(mistakes, "");
+    let settings = settings.unwrap();
+    assert!((1..=16).contains(&settings.server.threads));
+    assert_eq!(settings.server.drain, Duration::from_secs(5));
+    assert_eq!(settings.observe.address.to_string(), "127.0.0.1:9090");
+    assert_eq!(settings.log, Log { format: LogFormat::Auto, file: None });
+    assert_eq!(
+        settings.limits,
+        Limits {
+            head_bytes: 32_768,
+            headers: 100,
+            target_bytes: 8_192,
+            body_bytes: 65_536,
+            token_bytes: 16_384,
+            connections: 10_000,
+            in_flight: 2_000,
+        }
+    );
+    let seconds = Duration::from_secs;
+    assert_eq!(
+        settings.timeouts,
+        Timeouts {
+            head: seconds(10),
+            body: seconds(30),
+            idle: seconds(60),
+            connect: seconds(2),
+            query: seconds(30),
+            command: seconds(10),
+            consumer_stall: seconds(30),
+            exchange: seconds(600),
+            upstream_idle: seconds(50),
+        }
+    );
+}
+
+/// Every key of `keys` with its default, its example, or any good value, as TOML.
+fn everything(keys: &[Key], path: &str, text: &mut String) {
+    let tables = |key: &&Key| matches!(key.kind, Kind::Table(_) | Kind::Tables(_));
+    for key in keys.iter().filter(|key| !tables(key)) {
+        let value = match (&key.absent, &key.kind) {
+            (Absent::Default(value) | Absent::Mistake(value), _) => (*value).to_owned(),
+            (Absent::Means(_), Kind::Number(least, _)) => least.to_string(),
+            (Absent::Means(_), _) => String::from("\"gateway.log\""),
+        };
+        text.push_str(&format!("{} = {value}\n", key.name));
+    }
+    for key in keys.iter().filter(tables) {
+        let path = if path.is_empty() { key.name.into() } else { format!("{path}.{}", key.name) };
+        if let Kind::Table(keys) = &key.kind {
+            text.push_str(&format!("[{path}]\n"));
+            everything(keys, &path, text);
+        } else if let Kind::Tables(keys) = &key.kind {
+            text.push_str(&format!("[[{path}]]\n"));
+            everything(keys, &path, text);
+        }
+    }
+}
+
+#[test]
+fn the_reader_takes_every_key_of_the_table() {
+    let mut text = String::new();
+    everything(GATEWAY, "", &mut text);
+    assert_eq!(gateway(&text, &[]).1, "", "{text}");
+}
+
+#[test]
+fn the_shipped_file_documents_every_key_with_its_default() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/gateway.toml");
+    let text = fs::read_to_string(path).unwrap();
+    for section in GATEWAY {
+        let (Kind::Table(keys) | Kind::Tables(keys)) = &section.kind else { panic!() };
+        let lines = section_lines(&text, section.name);
+        for key in *keys {
+            let name = format!("{}.{}", section.name, key.name);
+            let written = lines.iter().find_map(|line| value_of(line, key.name));
+            let (written, is_comment) = written.unwrap_or_else(|| panic!("{name} is not there"));
+            match key.absent {
+                Absent::Default(default) => {
+                    assert_eq!((written, is_comment), (default, true), "{name}");
+                }
+                Absent::Means(_) => assert!(is_comment, "{name}"),
+                Absent::Mistake(_) => assert!(!is_comment, "{name}"),
+            }
+        }
+    }
+}
+
+fn section_lines<'t>(text: &'t str, name: &str) -> Vec<&'t str> {
+    let (single, double) = (format!("[{name}]"), format!("[[{name}]]"));
+    let from = text.lines().skip_while(|line| *line != single && *line != double);
+    from.skip(1).take_while(|line| !line.starts_with('[')).collect()
+}
+
+/// The value after `name =`, and whether the line is a comment.
+fn value_of<'t>(line: &'t str, name: &str) -> Option<(&'t str, bool)> {
+    let bare = line.strip_prefix("# ");
+    let value = bare.unwrap_or(line).strip_prefix(name)?.strip_prefix(" = ")?;
+    Some((value, bare.is_some()))
+}
+
+#[test]
+fn the_schema_describes_every_key() {
+    fn compare(schema: &Value, keys: &[Key]) {
+        assert_eq!(schema["additionalProperties"], false);
+        assert_eq!(schema["properties"].as_object().unwrap().len(), keys.len());
+        for key in keys {
+            let property = &schema["properties"][key.name];
+            assert!(
+                property["description"].as_str().unwrap().contains(key.meaning),
+                "{}",
+                key.name
+            );
+            let required = schema["required"].as_array().unwrap().contains(&key.name.into());
+            assert_eq!(required, matches!(key.absent, Absent::Mistake(_)), "{}", key.name);
+            assert_eq!(property.get("default").is_some(), matches!(key.absent, Absent::Default(_)));
+            if let Kind::Table(keys) = &key.kind {
+                compare(property, keys);
+            } else if let Kind::Tables(keys) = &key.kind {
+                compare(&property["items"], keys);
+            }
+        }
+    }
+    let gateway = schema("gateway.toml", GATEWAY);
+    assert_eq!(gateway["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    compare(&gateway, GATEWAY);
+    let head = &gateway["properties"]["timeouts"]["properties"]["head"];
+    assert_eq!(head["default"], "10s");
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let (settings, mistakes) = gateway(
+        LEAST,
+        &[
+            ("GPCG__LISTENER__0__ADDRESS", "[::1]:8081"),
+            ("GPCG__LISTENER__0__SERVER_NAMES", "localhost:8081, gateway.example"),
+            ("GPCG__LISTENER__1__ADDRESS", "127.0.0.1:8082"),
+            ("GPCG__LISTENER__1__INSECURE_EVERYONE_IS", "[\"200000000360\"]"),
+            ("GPCG__LISTENER__1__INSECURE_PLAIN_HTTP", "true"),
+            ("GPCG__LISTENER__1__NAME", "others"),
+            ("GPCG__LISTENER__1__SERVER_NAMES", "localhost:8082"),
+            ("GPCG__LIMITS__BODY_BYTES", "32 KiB"),
+            ("GPCG__LIMITS__HEADERS", "50"),
+            ("GPCG__LOG__FILE", "gateway.log"),
+            ("GPCG__TIMEOUTS__QUERY", "45s"),
+            ("GPCGATEWAY", "is not ours"),
+            ("PATH", "/bin"),
+        ],
+    );
+    assert_eq!(mistakes, "");
+    let settings = settings.unwrap();
+    let names: Vec<_> = settings.listeners[0].server_names.iter().map(ServerName::as_str).collect();
+    assert_eq!(names, ["localhost:8081", "gateway.example"]);
+    assert_eq!(settings.listeners[0].address.to_string(), "[::1]:8081");
+    assert_eq!(settings.listeners[1].name, "others");
+    assert_eq!((settings.limits.body_bytes, settings.limits.headers), (32_768, 50));
+    assert_eq!(settings.timeouts.query, Duration::from_secs(45));
+    assert_eq!(settings.log.file.unwrap(), Path::new("folder/gateway.log"));
+}
+
+#[test]
+fn the_environment_mends_what_the_file_has_wrong() {
+    let broken = LEAST.replace("127.0.0.1:8080", "0.0.0.0:8080");
+    assert!(gateway(&broken, &[]).1.contains("listener[0].address: is reached"));
+    assert_eq!(gateway(&broken, &[("GPCG__LISTENER__0__ADDRESS", "127.0.0.1:8080")]).1, "");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_not_utf_8_is_a_mistake() {
+    use std::os::unix::ffi::OsStringExt;
+    let notebook = Notebook::default();
+    let document = Document::parse("gateway.toml", LEAST, &notebook);
+    let value = OsString::from_vec(vec![0xff]);
+    let environment = Environment::new([(OsString::from("GPCG__LOG__FILE"), value)]);
+    read(document, &environment, Path::new(""), &notebook);
+    let mistakes = notebook.into_findings().0.to_string();
+    assert_eq!(mistakes, "GPCG__LOG__FILE: log.file: is not UTF-8; write it in UTF-8\n");
+}
