@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Decision {
     /// Whether it may pass.
-    pub outcome: Result<Permit, Rejection>,
+    pub outcome: Result<Permit, Box<Rejection>>,
     /// What log and metrics may say of it.
     pub seen: Seen,
 }
@@ -200,9 +200,11 @@ pub fn decide(request: &RequestFacts<'_>, policy: &Policy) -> Decision {
         (None, Some(((target, identified), parties))) => {
             Ok(permit_for(&target, &identified, &parties, &headers, &seen))
         }
-        (Some(rejection), _) => Err(rejection),
+        (Some(rejection), _) => Err(Box::new(rejection)),
         // No fault and no facts can't both be: each missing fact leaves its fault behind.
-        (None, None) => Err(Reason::GatewayFault { reference: "undecided".into() }.into()),
+        (None, None) => {
+            Err(Box::new(Reason::GatewayFault { reference: "undecided".into() }.into()))
+        }
     };
     Decision { outcome, seen }
 }

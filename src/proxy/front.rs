@@ -83,7 +83,7 @@ impl ServerApp for Front {
                         None => session.set_keepalive(Some(timeouts.idle.as_secs())),
                     }
                     session.set_pipelined_prefix(head);
-                    let exchange = Box::pin(self.proxy.process_new_http(session, shutdown));
+                    let exchange = self.proxy.process_new_http(session, shutdown);
                     // The last resort against a peer that keeps every single wait short.
                     let reusable = timeout(timeouts.exchange, exchange).await.ok()??;
                     (stream, kept) = reusable.consume();

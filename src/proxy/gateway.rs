@@ -3,24 +3,25 @@
 use std::{sync::Arc, time::Instant};
 
 use async_trait::async_trait;
-use gpconnect::{Rejection, RequestFacts, decide, interaction::Kind, rejection::Reason};
+use gpconnect::{Permit, Rejection, RequestFacts, decide, interaction::Kind, rejection::Reason};
 use pingora::{
-    Error, ErrorSource, ErrorType, Result,
+    Error, ErrorType,
     http::{RequestHeader, ResponseHeader},
     protocols::Digest,
     proxy::{FailToProxy, ProxyHttp, Session},
     upstreams::peer::HttpPeer,
 };
-use uuid::Uuid;
 
 use super::{
     answer::Answer,
     body, convert,
     exchange::{Exchange, Fault},
+    fault,
     request::{self, Outgoing},
     response,
     service::Shared,
 };
+use crate::{config::Timeouts, snapshot::Snapshot};
 
 /// The engine's application behind one listener.
 #[derive(Clone, Debug)]
@@ -32,18 +33,41 @@ pub(super) struct Gateway {
 }
 
 impl Gateway {
-    /// Answers a refused request and keeps what log and metrics need of it.
-    async fn refuse(
-        &self,
-        session: &mut Session,
-        exchange: &mut Exchange,
-        rejection: &Rejection,
-    ) -> Result<()> {
-        let snapshot = Arc::clone(&exchange.snapshot);
-        body::discard(session, snapshot.limits.body_bytes, snapshot.timeouts.body).await;
-        let answer = Answer::new(rejection, exchange.trace_id(), exchange.format());
-        exchange.note(&rejection.reason, answer.length());
-        answer.write(session).await
+    /// Sets the deadlines of the consumer's connection, and whether it is kept.
+    fn prepare(&self, session: &mut Session, timeouts: &Timeouts) {
+        let consumer = session.as_downstream_mut();
+        consumer.set_read_timeout(Some(timeouts.body));
+        consumer.set_write_timeout(Some(timeouts.consumer_stall));
+        consumer.set_total_drain_timeout(Some(timeouts.body));
+        if self.shared.health.is_draining() {
+            consumer.set_keepalive(None);
+        }
+    }
+
+    /// The end of stage 1, and stages 2 to 8.
+    fn judge(&self, session: &Session, exchange: &mut Exchange) -> Result<Permit, Box<Rejection>> {
+        let snapshot = &exchange.snapshot;
+        let most = i64::try_from(snapshot.limits.in_flight).unwrap_or(i64::MAX);
+        if self.shared.telemetry.metrics.in_flight.get() > most {
+            return Err(Box::new(Reason::Overloaded.into()));
+        }
+        let head = session.req_header();
+        let decision = decide(
+            &RequestFacts {
+                method: head.method.as_str(),
+                target: convert::target(head),
+                fields: &convert::fields(head),
+                candidates: snapshot
+                    .entrance(self.listener)
+                    .map_or(&[], |entrance| entrance.insecure_everyone_is.as_slice()),
+                now: convert::seconds(exchange.at()),
+                random: exchange.random,
+                token_limit: snapshot.limits.token_bytes,
+            },
+            &snapshot.policy,
+        );
+        exchange.seen = Some(decision.seen);
+        decision.outcome
     }
 }
 
@@ -72,65 +96,45 @@ impl ProxyHttp for Gateway {
         // The engine's own list holds a compression module that we never switch on.
     }
 
-    async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
-        let timeouts = exchange.snapshot.timeouts;
-        session.as_downstream_mut().set_read_timeout(Some(timeouts.body));
-        session.as_downstream_mut().set_write_timeout(Some(timeouts.consumer_stall));
-        session.as_downstream_mut().set_total_drain_timeout(Some(timeouts.body));
-        if self.shared.health.is_draining() {
-            session.as_downstream_mut().set_keepalive(None);
-        }
-        let most = i64::try_from(exchange.snapshot.limits.in_flight).unwrap_or(i64::MAX);
-        if self.shared.telemetry.metrics.in_flight.get() > most {
-            return self.refuse(session, exchange, &Reason::Overloaded.into()).await.map(|()| true);
-        }
+    async fn request_filter(
+        &self,
+        session: &mut Session,
+        exchange: &mut Exchange,
+    ) -> pingora::Result<bool> {
+        let Snapshot { limits, timeouts, .. } = *exchange.snapshot;
+        self.prepare(session, &timeouts);
         let address = session.client_addr().and_then(|address| address.as_inet()).copied();
         exchange.client = address.map(|address| address.ip());
-        let fields = convert::fields(session.req_header());
-        let decision = decide(
-            &RequestFacts {
-                method: session.req_header().method.as_str(),
-                target: convert::target(session.req_header()),
-                fields: &fields,
-                candidates: exchange
-                    .snapshot
-                    .entrance(self.listener)
-                    .map_or(&[], |entrance| entrance.insecure_everyone_is.as_slice()),
-                now: convert::seconds(exchange.at()),
-                random: exchange.random,
-                token_limit: exchange.snapshot.limits.token_bytes,
+        let rejection = match self.judge(session, exchange) {
+            Ok(permit) => match body::hold(session, limits.body_bytes, timeouts.body).await {
+                Ok(length) => {
+                    exchange.received = length;
+                    let (snapshot, head) = (&exchange.snapshot, session.req_header());
+                    exchange.outgoing = Outgoing::new(&permit, snapshot, address, head);
+                    exchange.permit = Some(permit);
+                    return Ok(false);
+                }
+                Err(reason) => {
+                    // What is left of the body must not be read as the next request.
+                    session.as_downstream_mut().set_keepalive(None);
+                    Box::new(reason.into())
+                }
             },
-            &exchange.snapshot.policy,
-        );
-        exchange.seen = Some(decision.seen);
-        let permit = match decision.outcome {
-            Ok(permit) => permit,
             Err(rejection) => {
-                return self.refuse(session, exchange, &rejection).await.map(|()| true);
+                body::discard(session, limits.body_bytes, timeouts.body).await;
+                rejection
             }
         };
-        let limit = exchange.snapshot.limits.body_bytes;
-        match body::hold(session, limit, timeouts.body).await {
-            Ok(length) => exchange.received = length,
-            Err(reason) => {
-                // What is left of the body must not be read as the next request.
-                session.as_downstream_mut().set_keepalive(None);
-                let answer = Answer::of(reason.clone(), exchange.trace_id(), exchange.format());
-                exchange.note(&reason, answer.length());
-                return answer.write(session).await.map(|()| true);
-            }
-        }
-        let head = session.req_header();
-        exchange.outgoing = Outgoing::new(&permit, &exchange.snapshot, address, head);
-        exchange.permit = Some(permit);
-        Ok(false)
+        let answer = Answer::new(&rejection, exchange.trace_id(), exchange.format());
+        exchange.note(&rejection.reason, answer.length());
+        answer.write(session).await.map(|()| true)
     }
 
     async fn upstream_peer(
         &self,
         _: &mut Session,
         exchange: &mut Exchange,
-    ) -> Result<Box<HttpPeer>> {
+    ) -> pingora::Result<Box<HttpPeer>> {
         let outgoing = exchange.outgoing.as_ref();
         let upstream = outgoing
             .and_then(|outgoing| exchange.snapshot.upstream(outgoing.upstream))
@@ -151,7 +155,7 @@ impl ProxyHttp for Gateway {
         _: std::os::unix::io::RawFd,
         _: Option<&Digest>,
         exchange: &mut Exchange,
-    ) -> Result<()> {
+    ) -> pingora::Result<()> {
         exchange.upstream_reused = Some(reused);
         exchange.sent_upstream = Some(Instant::now());
         Ok(())
@@ -162,7 +166,7 @@ impl ProxyHttp for Gateway {
         session: &mut Session,
         head: &mut RequestHeader,
         exchange: &mut Exchange,
-    ) -> Result<()> {
+    ) -> pingora::Result<()> {
         match exchange.outgoing.as_ref().zip(exchange.permit.as_ref()) {
             Some((outgoing, permit)) => outgoing.write(permit, session.req_header(), head),
             None => Error::e_explain(ErrorType::InternalError, "forwarding without a permit"),
@@ -174,7 +178,7 @@ impl ProxyHttp for Gateway {
         _: &mut Session,
         head: &mut ResponseHeader,
         exchange: &mut Exchange,
-    ) -> Result<()> {
+    ) -> pingora::Result<()> {
         if head.status.is_informational() {
             return Ok(());
         }
@@ -189,7 +193,7 @@ impl ProxyHttp for Gateway {
         _: &mut Option<bytes::Bytes>,
         end: bool,
         exchange: &mut Exchange,
-    ) -> Result<Option<std::time::Duration>> {
+    ) -> pingora::Result<Option<std::time::Duration>> {
         if !end && exchange.remaining().is_zero() {
             return Err(Error::explain(ErrorType::ReadTimedout, "answer took too long").into_up());
         }
@@ -244,7 +248,7 @@ impl ProxyHttp for Gateway {
     ) -> FailToProxy {
         let begun = session.response_written().is_some_and(|head| !head.status.is_informational());
         let failed = FailToProxy { error_code: 0, can_reuse_downstream: false };
-        let Some(reason) = reason(fault, exchange) else {
+        let Some(reason) = fault::reason(fault, exchange) else {
             let note = Some("the caller closed the connection".into());
             exchange.fault = Some(Fault { word: "caller_gone", note });
             return failed;
@@ -286,35 +290,5 @@ impl ProxyHttp for Gateway {
 
     fn request_summary(&self, _: &Session, exchange: &Exchange) -> String {
         exchange.trace_id().to_string()
-    }
-}
-
-/// What a fault of the engine means; none when nobody is left to be told.
-fn reason(fault: &Error, exchange: &Exchange) -> Option<Reason> {
-    use ErrorType::{
-        ConnectError, ConnectNoRoute, ConnectRefused, ConnectTimedout, ConnectionClosed, ReadError,
-        ReadTimedout, SocketError, WriteError, WriteTimedout,
-    };
-    let url = || exchange.outgoing.as_ref().map(|out| out.url.as_str()).unwrap_or_default().into();
-    match (fault.esource(), fault.etype()) {
-        (ErrorSource::Upstream, ConnectTimedout | ReadTimedout | WriteTimedout) => {
-            Some(Reason::UpstreamTimeout { url: url() })
-        }
-        (
-            ErrorSource::Upstream,
-            ConnectRefused | ConnectNoRoute | ConnectError | SocketError | ConnectionClosed
-            | ReadError | WriteError,
-        ) => Some(Reason::UpstreamUnreachable { url: url() }),
-        (ErrorSource::Upstream, _) => Some(Reason::UpstreamInvalid { url: url() }),
-        (ErrorSource::Downstream, ReadError | WriteError | ConnectionClosed | WriteTimedout) => {
-            None
-        }
-        (ErrorSource::Downstream, ReadTimedout) => {
-            Some(Reason::BodyTimeout { seconds: exchange.snapshot.timeouts.body.as_secs() })
-        }
-        (ErrorSource::Downstream, _) => Some(Reason::BodyBroken),
-        (ErrorSource::Internal | ErrorSource::Unset, _) => {
-            Some(Reason::GatewayFault { reference: Uuid::new_v4().to_string().into() })
-        }
     }
 }

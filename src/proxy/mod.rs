@@ -8,6 +8,7 @@ mod answer;
 mod body;
 mod convert;
 mod exchange;
+mod fault;
 mod front;
 mod gateway;
 mod head;

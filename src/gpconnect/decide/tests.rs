@@ -146,8 +146,8 @@ impl Given {
     fn words(&self) -> Vec<&'static str> {
         match self.decide().outcome {
             Ok(_) => vec![],
-            Err(Rejection { reason, also }) => {
-                std::iter::once(&reason).chain(&also).map(Reason::word).collect()
+            Err(refused) => {
+                std::iter::once(&refused.reason).chain(&refused.also).map(Reason::word).collect()
             }
         }
     }

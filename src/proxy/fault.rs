@@ -1,0 +1,37 @@
+//! What a fault of the engine means on the wire.
+
+use gpconnect::rejection::Reason;
+use pingora::{Error, ErrorSource, ErrorType};
+use uuid::Uuid;
+
+use super::exchange::Exchange;
+
+/// The reason to tell; none when nobody is left to be told.
+pub(super) fn reason(fault: &Error, exchange: &Exchange) -> Option<Reason> {
+    use ErrorType::{
+        ConnectError, ConnectNoRoute, ConnectRefused, ConnectTimedout, ConnectionClosed, ReadError,
+        ReadTimedout, SocketError, WriteError, WriteTimedout,
+    };
+    let url = || exchange.outgoing.as_ref().map(|out| out.url.as_str()).unwrap_or_default().into();
+    match (fault.esource(), fault.etype()) {
+        (ErrorSource::Upstream, ConnectTimedout | ReadTimedout | WriteTimedout) => {
+            Some(Reason::UpstreamTimeout { url: url() })
+        }
+        (
+            ErrorSource::Upstream,
+            ConnectRefused | ConnectNoRoute | ConnectError | SocketError | ConnectionClosed
+            | ReadError | WriteError,
+        ) => Some(Reason::UpstreamUnreachable { url: url() }),
+        (ErrorSource::Upstream, _) => Some(Reason::UpstreamInvalid { url: url() }),
+        (ErrorSource::Downstream, ReadError | WriteError | ConnectionClosed | WriteTimedout) => {
+            None
+        }
+        (ErrorSource::Downstream, ReadTimedout) => {
+            Some(Reason::BodyTimeout { seconds: exchange.snapshot.timeouts.body.as_secs() })
+        }
+        (ErrorSource::Downstream, _) => Some(Reason::BodyBroken),
+        (ErrorSource::Internal | ErrorSource::Unset, _) => {
+            Some(Reason::GatewayFault { reference: Uuid::new_v4().to_string().into() })
+        }
+    }
+}
