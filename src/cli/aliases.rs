@@ -33,11 +33,11 @@ pub(crate) const ALIASES: &[Alias] = &[
     alias("find-organisation",   InteractionId::SearchOrganization,        "[--id] (an ODS code)"),
     alias("read-organisation",   InteractionId::ReadOrganization,          "--id"),
     alias("read-location",       InteractionId::ReadLocation,              "--id"),
-    alias("register-patient",    InteractionId::RegisterPatient,           "--nhs-number [--patient-family ...], or --body"),
+    alias("register-patient",    InteractionId::RegisterPatient,           "--nhs-number, or --body"),
     alias("slots",               InteractionId::SearchSlot,                "[--start --end]"),
-    alias("book",                InteractionId::BookAppointment,           "--slot --patient --location --start --end, or --body"),
+    alias("book",                InteractionId::BookAppointment,           "--slot ... (see below), or --body"),
     alias("read-appointment",    InteractionId::ReadAppointment,           "--id"),
-    alias("appointments",        InteractionId::SearchPatientAppointments, "--id (the patient) [--start --end]"),
+    alias("appointments",        InteractionId::SearchPatientAppointments, "--id (of the patient)"),
     alias("amend",               InteractionId::AmendAppointment,          "--body [--description --comment]"),
     alias("cancel",              InteractionId::CancelAppointment,         "--body [--reason]"),
     alias("structured-record",   InteractionId::GetStructuredRecord,       "--nhs-number, or --body"),
@@ -83,10 +83,14 @@ impl TypedValueParser for InteractionParser {
             let mut note = |kind, value| drop(error.insert(kind, value));
             note(ContextKind::InvalidArg, ContextValue::String("INTERACTION".into()));
             note(ContextKind::InvalidValue, ContextValue::String(text.clone().into_owned()));
+            let strings = |names: Vec<&str>| {
+                ContextValue::Strings(names.into_iter().map(String::from).collect())
+            };
             let near = nearest(&text, ALIASES.iter().map(|alias| alias.name));
-            let shown = if near.is_empty() { all() } else { near };
-            let shown = shown.into_iter().map(String::from).collect();
-            note(ContextKind::ValidValue, ContextValue::Strings(shown));
+            note(ContextKind::ValidValue, strings(all()));
+            if !near.is_empty() {
+                note(ContextKind::SuggestedValue, strings(near));
+            }
             error
         })
     }
@@ -140,7 +144,7 @@ mod tests {
         let command = Command::new("request");
         let error = InteractionParser.parse_ref(&command, None, OsStr::new("find-patien"));
         let text = error.unwrap_err().to_string();
-        assert!(text.contains("find-patien") && text.contains("find-patient"), "{text}");
+        assert!(text.contains("similar value exists: 'find-patient'"), "{text}");
     }
 
     #[test]

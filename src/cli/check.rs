@@ -21,7 +21,7 @@ use crate::{
 /// Check the configuration without starting anything.
 ///
 /// Reads gateway.toml, the directory files that it names and the environment, as serve would, and
-/// prints each mistake and then each warning as "file:line: key: what is wrong and what to do".
+/// prints each mistake, then each warning: file, line, key, what is wrong and what to do.
 ///
 /// Exit code: 0 when the configuration can be used, 1 when it has mistakes, 2 when the file can't
 /// be opened.
@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// The form of the findings.
-    #[arg(short, long, value_enum, default_value_t)]
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     output: Output,
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &Arguments) -> Ended {
 /// When the file can't be opened: then there is nothing to check.
 pub(super) fn load(path: &Path) -> io::Result<Check> {
     // A folder can be opened; only reading shows that it is none.
-    File::open(path)?.read(&mut [0])?;
+    File::open(path)?.take(1).read_to_end(&mut Vec::new())?;
     Ok(snapshot::check(path, &Environment::new(std::env::vars_os())))
 }
 

@@ -5,11 +5,20 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
+mod aliases;
+mod check;
+mod completions;
 mod demo;
+mod directory;
 mod log;
+mod moment;
+mod output;
+mod request;
+mod schema;
 mod serve;
 mod simulate;
 mod start;
+mod token;
 
 use std::process::ExitCode;
 
@@ -27,9 +36,15 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Check(check::Arguments),
+    Completions(completions::Arguments),
     Demo(demo::Arguments),
+    Directory(directory::Arguments),
+    Request(Box<request::Arguments>),
+    Schema(schema::Arguments),
     Serve(serve::Arguments),
     Simulate(simulate::Arguments),
+    Token(token::Arguments),
 }
 
 /// How a command ended.
@@ -56,9 +71,15 @@ impl From<Ended> for ExitCode {
 /// Runs the command that the process was called with.
 pub fn run() -> ExitCode {
     let ended = match Arguments::parse().command {
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Directory(arguments) => directory::run(&arguments),
+        Command::Request(arguments) => request::run(&arguments),
+        Command::Schema(arguments) => schema::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Token(arguments) => token::run(&arguments),
     };
     ended.into()
 }

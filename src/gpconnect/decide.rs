@@ -163,7 +163,9 @@ pub fn decide(request: &RequestFacts<'_>, policy: &Policy) -> Decision {
     let sender = accreditation::sender(&headers, request.candidates, policy);
     let mode = sender.map(|(_, consumer)| consumer.mode);
     faults.all(Stage::Headers, |found| headers::check(&headers, mode, found));
-    let wanted = media::wanted(request.fields, target.as_ref().and_then(|target| target.query));
+    // Also when the target is refused: the refusal is to be in the format that was asked for.
+    let query = request.target.split_once('?').map(|(_, query)| query);
+    let wanted = media::wanted(request.fields, query);
     let identified = target.as_ref().and_then(|target| {
         let identified = interaction_of(target, &headers, sender, policy)?;
         faults.one(Stage::Interaction, identified)

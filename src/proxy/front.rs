@@ -172,7 +172,7 @@ impl Front {
         let fields = fields(read);
         let sent = fields.trace_id.text().and_then(|text| text.parse::<TraceId>().ok());
         let trace_id = sent.unwrap_or_else(|| TraceId::from_random(Uuid::new_v4().into_bytes()));
-        let format = media::wanted(&fields, None).or_json();
+        let format = media::wanted(&fields, query(read)).or_json();
         let answer = Answer::of(reason.clone(), trace_id, format);
         let shared = &self.gateway.shared;
         shared.telemetry.finished(&refused_at_front(
@@ -210,6 +210,13 @@ async fn linger(stream: &mut Stream) -> std::io::Result<()> {
 fn client(stream: &Stream) -> Option<IpAddr> {
     let digest = stream.get_socket_digest()?;
     digest.peer_addr()?.as_inet().map(SocketAddr::ip)
+}
+
+/// The query of a refused head, as far as one can be made out, for the answer's format.
+fn query(read: &[u8]) -> Option<&str> {
+    let line = read.split(|byte| *byte == b'\n').next()?;
+    let target = line.split(|byte| *byte == b' ').nth(1)?;
+    Some(str::from_utf8(target).ok()?.split_once('?')?.1)
 }
 
 /// What can be made out of a refused head, for the answer's trace id and format.

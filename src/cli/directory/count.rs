@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// The form of the findings.
-    #[arg(short, long, value_enum, default_value_t)]
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     output: Output,
 }
 
@@ -136,6 +136,9 @@ mod tests {
         assert!(counts.table().to_string().contains("consumer systems"));
         let findings = check::Report::of(&path, &check);
         let json = serde_json::to_value(Counted { findings, counts: Some(counts) }).unwrap();
-        assert_eq!((&json["usable"], &json["counts"]["consumer_systems"]), (&true.into(), &2.into()));
+        assert_eq!(
+            (&json["usable"], &json["counts"]["consumer_systems"]),
+            (&true.into(), &2.into())
+        );
     }
 }

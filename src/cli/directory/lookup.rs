@@ -1,6 +1,6 @@
 //! `directory lookup`: what the directory has of one organisation.
 
-use std::{fmt::Write as _, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// The form of what is shown.
-    #[arg(short, long, value_enum, default_value_t)]
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     output: Output,
 }
 
@@ -135,7 +135,8 @@ fn switches(practice: &PracticeFound, paint: Paint) -> String {
 }
 
 fn endpoints(practice: &PracticeFound) -> String {
-    let mut table = Table::new(["capability", "service root", "system", "upstream", "interactions"]);
+    let mut table =
+        Table::new(["capability", "service root", "system", "upstream", "interactions"]);
     for endpoint in &practice.endpoints {
         let mut system = format!("ASID {}\nparty key {}", endpoint.asid, endpoint.party_key);
         if let Some(cpa_id) = &endpoint.cpa_id {
@@ -144,13 +145,7 @@ fn endpoints(practice: &PracticeFound) -> String {
         let upstream =
             format!("{}\n{}\n{}", endpoint.upstream, endpoint.address, endpoint.connection);
         let interactions = endpoint.interactions.join("\n");
-        table.row([
-            endpoint.capability,
-            &endpoint.service_root,
-            &system,
-            &upstream,
-            &interactions,
-        ]);
+        table.row([endpoint.capability, &endpoint.service_root, &system, &upstream, &interactions]);
     }
     table.to_string()
 }

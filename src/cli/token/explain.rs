@@ -1,16 +1,11 @@
-//! What each claim of a token says, what the specification wants, and whether it is right, by the
-//! core's own checks.
+//! What each claim of a token says, what the specification wants, and whether it is right.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use gpconnect::{
-    facts::{Field, UnixSeconds},
-    interaction::{InteractionId, Scope},
-    rejection::Reason,
-    token,
-};
+use gpconnect::{interaction::InteractionId, rejection::Reason};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::judge::{check, claim_of, open};
 use crate::cli::{aliases, moment};
 
 /// A token as it is explained.
@@ -55,9 +50,6 @@ impl Explained {
     }
 }
 
-/// Larger than any gateway allows, so that size does not hide what else is wrong.
-const LIMIT: usize = 1 << 20;
-
 const CONTAINER: &str = "the token itself";
 
 #[rustfmt::skip]
@@ -89,61 +81,6 @@ pub(super) fn explain(text: &str, now: i64, interaction: Option<InteractionId>) 
     Explained { right, at: moment::utc(now), claims: rows }
 }
 
-/// The claims' JSON text, as far as it can be found, and what is wrong with the container.
-fn open(text: &str) -> (Option<Vec<u8>>, Vec<Reason>) {
-    match token::open(Field::One(format!("Bearer {text}").as_bytes()), LIMIT) {
-        Ok(payload) => (Some(payload.bytes().to_vec()), Vec::new()),
-        // The claims of a broken container are shown too, so that all is mended in one round.
-        Err(fault) => {
-            let part = text.split('.').nth(1).unwrap_or_default();
-            (URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok(), vec![fault])
-        }
-    }
-}
-
-fn check(payload: &[u8], now: i64, interaction: Option<InteractionId>) -> Vec<Reason> {
-    let mut faults = Vec::new();
-    let claims = match token::read(payload, &mut faults) {
-        Ok(claims) => claims,
-        Err(fault) => return vec![fault],
-    };
-    let now = UnixSeconds(now);
-    let mut with_scope = |scope| token::check(&claims, now, scope, None, &mut faults);
-    match interaction {
-        Some(id) => with_scope(Some(id.row().scope)),
-        None => {
-            with_scope(None);
-            faults.extend(scope_of_none(&claims, now));
-        }
-    }
-    faults
-}
-
-/// A fault when no interaction at all wants this scope.
-fn scope_of_none(claims: &token::Claims<'_>, now: UnixSeconds) -> Option<Reason> {
-    let fault = |scope| {
-        let mut faults = Vec::new();
-        token::check(claims, now, Some(scope), None, &mut faults);
-        faults.into_iter().find(|fault| matches!(fault, Reason::ScopeMismatch(_)))
-    };
-    let all = [Scope::PatientWrite, Scope::OrganizationRead, Scope::PatientRead].map(fault);
-    if all.iter().all(Option::is_some) { all.into_iter().flatten().next() } else { None }
-}
-
-/// The claim that a fault is about; none when it is about the token as a whole.
-#[expect(clippy::wildcard_enum_match_arm, reason = "the others are not about a claim")]
-const fn claim_of(fault: &Reason) -> Option<&'static str> {
-    match fault {
-        Reason::ClaimMissing(name)
-        | Reason::ClaimInvalid { name, .. }
-        | Reason::ClaimNotResource { name, .. } => Some(name),
-        Reason::ScopeMismatch(_) => Some("requested_scope"),
-        Reason::TokenExpired => Some("exp"),
-        Reason::OrganisationMismatch => Some("requesting_organization"),
-        _ => None,
-    }
-}
-
 /// The texts of the faults of `claim`, without its name before each.
 fn verdict(claim: Option<&str>, faults: &[Reason]) -> Tested {
     let of_claim = faults.iter().filter(|fault| claim_of(fault) == claim);
@@ -164,8 +101,9 @@ fn container(text: &str, faults: &[Reason]) -> Row {
     Row {
         claim: CONTAINER.into(),
         value: format!("{} characters, {} dots{header}", text.len(), text.matches('.').count()),
-        wanted: "header {\"alg\":\"none\",\"typ\":\"JWT\"}, the claims, no signature: it ends in a dot"
-            .into(),
+        wanted:
+            "header {\"alg\":\"none\",\"typ\":\"JWT\"}, the claims, no signature: it ends in a dot"
+                .into(),
         tested: verdict(None, faults),
     }
 }
@@ -229,11 +167,9 @@ fn flatten(value: &Value, path: &str, lines: &mut Vec<String>) {
             items.for_each(|(place, it)| flatten(it, &format!("{path}[{place}]"), lines));
         }
         Value::String(text) => lines.push(format!("{label}{text}")),
-        Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::Array(_)
-        | Value::Object(_) => lines.push(format!("{label}{value}")),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            lines.push(format!("{label}{value}"))
+        }
     }
 }
 
@@ -286,10 +222,30 @@ mod tests {
             ("no audience", |it| it["aud"] = json!(""), "aud", "is empty"),
             ("a text as time", |it| it["iat"] = json!("1"), "iat", "whole number"),
             ("too short", |it| it["exp"] = json!(NOW + 299), "exp", "300 seconds"),
-            ("a foreign reason", |it| it["reason_for_request"] = json!("x"), "reason_for_request", "directcare"),
-            ("an unknown scope", |it| it["requested_scope"] = json!("x"), "requested_scope", "does not fit"),
-            ("no model", |it| it["requesting_device"]["model"] = Value::Null, "requesting_device", "lacks model"),
-            ("a patient", |it| it["requesting_practitioner"]["resourceType"] = json!("Patient"), "requesting_practitioner", "not a valid Practitioner"),
+            (
+                "a foreign reason",
+                |it| it["reason_for_request"] = json!("x"),
+                "reason_for_request",
+                "directcare",
+            ),
+            (
+                "an unknown scope",
+                |it| it["requested_scope"] = json!("x"),
+                "requested_scope",
+                "does not fit",
+            ),
+            (
+                "no model",
+                |it| it["requesting_device"]["model"] = Value::Null,
+                "requesting_device",
+                "lacks model",
+            ),
+            (
+                "a patient",
+                |it| it["requesting_practitioner"]["resourceType"] = json!("Patient"),
+                "requesting_practitioner",
+                "not a valid Practitioner",
+            ),
         ];
         for (name, change, claim, fault) in cases {
             let mut claims = claims();

@@ -46,7 +46,7 @@ pub(crate) struct Arguments {
     )]
     at: String,
     /// The form of the explanation.
-    #[arg(short, long, value_enum, default_value_t)]
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     output: Output,
 }
 

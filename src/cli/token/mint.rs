@@ -62,14 +62,14 @@ pub(crate) struct Arguments {
     /// How many seconds it lives; anything but 300 is refused.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, allow_hyphen_values = true)]
     lifetime: i64,
-    /// The claim reason_for_request.
+    /// Why the record is asked for.
     #[arg(long, value_name = "WORD", default_value = "directcare")]
     reason: String,
+    /// The form: the token alone, or an object with header and claims too.
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
+    output: Output,
     #[command(flatten)]
     author: Author,
-    /// The form: the token alone, or an object with header and claims too.
-    #[arg(short, long, value_enum, default_value_t)]
-    output: Output,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Ended {

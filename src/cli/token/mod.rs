@@ -3,6 +3,7 @@
 pub(super) mod author;
 mod explain;
 mod inspect;
+mod judge;
 mod mint;
 
 use clap::{Args, Subcommand};
@@ -18,7 +19,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Mint(mint::Arguments),
+    Mint(Box<mint::Arguments>),
     Inspect(inspect::Arguments),
 }
 

@@ -1,0 +1,85 @@
+//! A request as it will be sent.
+
+use std::fmt;
+
+use gpconnect::interaction::InteractionId;
+use http::{HeaderMap, uri::PathAndQuery};
+
+use super::{
+    arguments::{Arguments, Content},
+    body::Body,
+    fault::Unsendable,
+    gateway::Gateway,
+    head::{self, Header},
+    query::query,
+    route::Route,
+    target::target,
+};
+use crate::cli::{
+    aliases, moment,
+    token::author::{self, Purpose},
+};
+
+/// A request as it will be sent. `Debug` leaves out what may name a patient.
+pub(super) struct Plan {
+    pub(super) gateway: Gateway,
+    pub(super) method: &'static str,
+    pub(super) target: PathAndQuery,
+    /// What is shown.
+    pub(super) headers: Vec<Header>,
+    /// The same as it is sent.
+    pub(super) sendable: HeaderMap,
+    pub(super) body: Option<Vec<u8>>,
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Plan({} to {:?})", self.method, self.gateway)
+    }
+}
+
+impl Plan {
+    /// Plans the request that the arguments ask for, at `now` in seconds since 1970 UTC.
+    ///
+    /// # Errors
+    /// When something is missing, or can't be sent.
+    pub(super) fn make(arguments: &Arguments, now: i64) -> Result<Self, Unsendable> {
+        let (id, content, place) = (arguments.interaction, &arguments.content, &arguments.place);
+        let uk = moment::now_in_uk();
+        let created = uk.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
+        let route = Route::find(place, id)?;
+        let body = Body::of(id, content, &arguments.author, &created)?;
+        let path = path(id, content, body.as_ref())?;
+        let query = query(id, content, &route, uk.date())?;
+        let purpose = Purpose {
+            aud: route.aud(place, id),
+            scope: id.row().scope.as_str().to_owned(),
+            reason: "directcare".to_owned(),
+            issued_at: now,
+            lifetime: gpconnect::token::LIFETIME_SECONDS,
+        };
+        let token = author::compact(&author::claims(&arguments.author, &purpose));
+        let headers = head::headers(arguments, &route, body.as_ref(), &token);
+        Ok(Self {
+            gateway: place.gateway.clone(),
+            method: id.row().verb.as_str(),
+            target: target(place.form, &route, id, &path, &query)?,
+            sendable: head::checked(&headers)?,
+            headers,
+            body: body.map(|body| body.bytes),
+        })
+    }
+}
+
+/// The FHIR path, its id filled in.
+fn path(id: InteractionId, content: &Content, body: Option<&Body>) -> Result<String, Unsendable> {
+    const PLACE: &str = "{id}";
+    let path = id.row().path;
+    if !path.contains(PLACE) {
+        return Ok(path.to_owned());
+    }
+    let of_body = body.and_then(|body| body.id.as_ref());
+    let logical_id = content.id.as_ref().or(of_body);
+    let missing = Unsendable::Missing { what: aliases::name_of(id), option: "--id" };
+    Ok(path.replace(PLACE, logical_id.ok_or(missing)?))
+}
