@@ -8,7 +8,7 @@ use crate::{
     headers::{self, Headers},
     interaction::{Identified, InteractionId, Verb, derive, identify},
     media::{self, Format},
-    names::{Asid, TraceId},
+    names::{Asid, FromCaller, TraceId},
     policy::{Consumer, ConsumerIndex, Policy, PracticeIndex},
     rejection::{Reason, Rejection},
     target::{self, Target},
@@ -50,7 +50,7 @@ pub struct Permit {
     trace_id: TraceId,
     from: Asid,
     to: Asid,
-    fhir_request: String,
+    fhir_request: FromCaller<String>,
     filled: Filled,
 }
 
@@ -87,7 +87,7 @@ impl Permit {
 
     /// What follows the service root: path and query, as they were sent.
     pub fn fhir_request(&self) -> &str {
-        &self.fhir_request
+        self.fhir_request.expose()
     }
 
     /// Which headers the gateway adds because the consumer left them out.
@@ -265,7 +265,7 @@ fn permit_for(
         trace_id: seen.trace_id,
         from: parties.consumer.asid,
         to: parties.endpoint.asid,
-        fhir_request,
+        fhir_request: FromCaller::new(fhir_request),
         filled: Filled {
             trace_id: headers.trace_id.is_absent(),
             from: headers.from.is_absent(),

@@ -1,13 +1,16 @@
 //! What arrived: the facts of one request that the decision may look at.
 
+use std::fmt;
+
 use crate::policy::ConsumerIndex;
 
 /// A moment, in whole seconds since 1970 UTC, as tokens count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UnixSeconds(pub i64);
 
-/// One request as the decision sees it. Time and randomness are facts too.
-#[derive(Clone, Copy, Debug)]
+/// One request as the decision sees it. Time and randomness are facts too. It has no `Debug`: it
+/// holds all that a caller wrote.
+#[derive(Clone, Copy)]
 pub struct RequestFacts<'r> {
     /// The method as it was sent.
     pub method: &'r str,
@@ -26,7 +29,7 @@ pub struct RequestFacts<'r> {
 }
 
 /// How often a single-valued header stood in the head.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub enum Field<'r> {
     /// Not at all.
     #[default]
@@ -35,6 +38,17 @@ pub enum Field<'r> {
     One(&'r [u8]),
     /// Several times.
     Many,
+}
+
+/// Without the value, which may be a token.
+impl fmt::Debug for Field<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => out.write_str("Absent"),
+            Self::One(value) => write!(out, "One({} bytes)", value.len()),
+            Self::Many => out.write_str("Many"),
+        }
+    }
 }
 
 impl<'r> Field<'r> {

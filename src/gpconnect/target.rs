@@ -1,6 +1,8 @@
 //! Stage 2: the request target. The ODS form or the proxy form becomes one [`Target`], and nothing
 //! after this stage knows which it was, except to tell a caller what it got wrong (gp-connect 2).
 
+use std::fmt;
+
 use crate::{
     interaction::{Capability, InteractionId, Verb, path},
     names::{OdsCode, ServiceRoot},
@@ -8,7 +10,7 @@ use crate::{
 };
 
 /// Where a request is meant to go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Target<'r> {
     /// Its verb.
     pub verb: Verb,
@@ -21,7 +23,7 @@ pub struct Target<'r> {
 }
 
 /// The two ways to address a practice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum AddressForm<'r> {
     /// `/{ODS code}/STU3/1/gpconnect/...`: the gateway finds the service root.
     Ods {
@@ -78,6 +80,14 @@ impl<'r> Target<'r> {
             AddressForm::Ods { .. } => root.is_empty(),
             AddressForm::Proxy { .. } => registered.as_str().strip_prefix(HTTPS) == Some(root),
         }
+    }
+}
+
+/// Without path and query, which may name a patient.
+impl fmt::Debug for Target<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shape = shape(self, None);
+        write!(out, "Target({} {} {shape})", self.verb.as_str(), self.practice)
     }
 }
 

@@ -8,6 +8,7 @@ use gpconnect::{
     forward::Connection,
     headers::{FROM, INTERACTION_ID, TO, TRACE_ID},
     interaction::Kind,
+    names::FromCaller,
     policy::UpstreamIndex,
 };
 use http::{HeaderValue, header};
@@ -26,11 +27,11 @@ pub(super) const VIA: &str = "1.1 gpconnect-gateway";
 #[derive(Debug)]
 pub(super) struct Outgoing {
     pub(super) upstream: UpstreamIndex,
-    target: String,
+    target: FromCaller<String>,
     host: HeaderValue,
     forwarded: HeaderValue,
     /// For error texts.
-    pub(super) url: String,
+    pub(super) url: FromCaller<String>,
 }
 
 impl Outgoing {
@@ -51,10 +52,10 @@ impl Outgoing {
         let forwarded = forward::forwarded(client, served.unwrap_or_default(), "http");
         Some(Self {
             upstream: endpoint.upstream,
-            target: forward::target(permit, endpoint, upstream.connection),
+            target: FromCaller::new(forward::target(permit, endpoint, upstream.connection)),
             host: HeaderValue::from_str(host).ok()?,
             forwarded: HeaderValue::from_str(&forwarded).ok()?,
-            url: forward::url(permit, endpoint),
+            url: FromCaller::new(forward::url(permit, endpoint)),
         })
     }
 
@@ -66,7 +67,7 @@ impl Outgoing {
         arrived: &RequestHeader,
         head: &mut RequestHeader,
     ) -> Result<()> {
-        head.set_raw_path(self.target.as_bytes())?;
+        head.set_raw_path(self.target.expose().as_bytes())?;
         head.insert_header(header::HOST, self.host.clone())?;
         // Started afresh: what a caller writes there proves nothing (gp-connect 4.2).
         head.insert_header("Forwarded", self.forwarded.clone())?;

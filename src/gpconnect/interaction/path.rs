@@ -1,9 +1,11 @@
 //! What follows the service root: how a path fits the pattern of an interaction.
 
+use std::fmt;
+
 use super::{InteractionId, TABLE};
 
 /// The FHIR part of a path, cut where an interaction's pattern begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct FhirPath<'r> {
     /// What stands before the slash that precedes the FHIR part.
     pub root: &'r str,
@@ -11,6 +13,13 @@ pub struct FhirPath<'r> {
     pub path: &'r str,
     /// The logical id, where the pattern has one.
     pub logical_id: Option<&'r str>,
+}
+
+/// Without the id, which may name a patient.
+impl fmt::Debug for FhirPath<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "FhirPath({})", wire_shape(self.path))
+    }
 }
 
 /// How `text` fails to end in the pattern of an interaction.

@@ -4,6 +4,7 @@
 //! show a patient redact themselves in `Debug` and `Display`.
 
 mod asid;
+mod from_caller;
 mod host_name;
 mod inline;
 mod nhs_number;
@@ -13,6 +14,7 @@ mod service_root;
 mod trace_id;
 
 pub use asid::{Asid, NotAnAsid};
+pub use from_caller::FromCaller;
 pub use host_name::{HostName, NotAHostName};
 pub use nhs_number::{NhsNumber, NotAnNhsNumber};
 pub use ods_code::{NotAnOdsCode, OdsCode};

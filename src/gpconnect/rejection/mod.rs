@@ -6,7 +6,7 @@ mod text;
 
 use crate::{
     interaction::{Capability, InteractionId, Scope, Verb},
-    names::{Asid, CpaId, ServiceRoot},
+    names::{Asid, CpaId, FromCaller, ServiceRoot},
 };
 
 /// Why a request was refused or failed.
@@ -44,7 +44,7 @@ pub enum Reason {
     PracticeUnknown,
     ReceiverNotAccredited(Option<Asid>),
     ReceiverMismatch,
-    EndpointVaries { registered: ServiceRoot, cpa_id: Option<CpaId>, target: Box<str> },
+    EndpointVaries { registered: ServiceRoot, cpa_id: Option<CpaId>, target: FromCaller<Box<str>> },
     // Stage 6, agreement.
     NoAgreement { from: Asid, to: Asid },
     // Stage 7, token.
@@ -63,9 +63,9 @@ pub enum Reason {
     BodyTimeout { seconds: u64 },
     BodyBroken,
     // Stage 12, upstream.
-    UpstreamUnreachable { url: Box<str> },
-    UpstreamInvalid { url: Box<str> },
-    UpstreamTimeout { url: Box<str> },
+    UpstreamUnreachable { url: FromCaller<Box<str>> },
+    UpstreamInvalid { url: FromCaller<Box<str>> },
+    UpstreamTimeout { url: FromCaller<Box<str>> },
     // Anywhere.
     GatewayFault { reference: Box<str> },
 }

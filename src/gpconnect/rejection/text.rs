@@ -86,7 +86,7 @@ impl Reason {
             }
             Self::EndpointVaries { registered, cpa_id, target } => {
                 let cpa_id = cpa_id.map_or_else(String::new, |id| id.to_string());
-                let target = printable(target);
+                let target = printable(target.expose());
                 format!("ENDPOINT_{registered}_CPAID_{cpa_id}_VARIES_FROM_TARGETURL_{target}")
             }
             Self::NoAgreement { from, to } => {
@@ -95,7 +95,7 @@ impl Reason {
             Self::UpstreamUnreachable { url }
             | Self::UpstreamInvalid { url }
             | Self::UpstreamTimeout { url } => {
-                format!("ERROR_COMMUNICATING_TO_ENDPOINT_URL_{}", printable(url))
+                format!("ERROR_COMMUNICATING_TO_ENDPOINT_URL_{}", printable(url.expose()))
             }
         }
     }
@@ -105,7 +105,7 @@ impl Reason {
     pub fn note(&self) -> String {
         match self {
             Self::EndpointVaries { registered, target, .. } => {
-                let (host, path) = host_and_path(target);
+                let (host, path) = host_and_path(target.expose());
                 format!(
                     "expected {registered}, found https://{}{}",
                     printable(host),
