@@ -78,6 +78,7 @@ impl Running {
     pub fn start(current: Current, telemetry: Arc<Telemetry>) -> Result<Self, NotStarted> {
         let snapshot = current.load();
         let startup = &snapshot.startup;
+        raise_open_files(snapshot.limits.connections);
         telemetry.metrics.snapshot(snapshot.generation, &snapshot.policy);
         let shared = Shared {
             current: Arc::new(current),
@@ -165,6 +166,22 @@ impl Running {
         self.carrying.shutdown_timeout(POLL);
         self.observing.shutdown_timeout(POLL);
         cut
+    }
+}
+
+/// Allows as many open files as the system grants: each consumer's connection may need another one
+/// to a provider.
+fn raise_open_files(connections: usize) {
+    let wanted =
+        u64::try_from(connections.saturating_mul(2)).unwrap_or(u64::MAX).saturating_add(512);
+    match rlimit::increase_nofile_limit(wanted) {
+        Ok(granted) if granted < wanted => warn!(
+            granted,
+            wanted,
+            "limits.connections may not be reached: raise the limit on open files (ulimit -n)"
+        ),
+        Ok(_) => {}
+        Err(fault) => warn!(%fault, "the limit on open files can't be raised"),
     }
 }
 
