@@ -11,6 +11,7 @@ use crate::{
     names::{Asid, FromCaller, TraceId},
     policy::{Consumer, ConsumerIndex, Policy, PracticeIndex},
     rejection::{Reason, Rejection},
+    sent::Sent,
     target::{self, Target},
     token,
 };
@@ -219,13 +220,13 @@ fn interaction_of<'r>(
     policy: &Policy,
 ) -> Option<Result<Identified<'r>, Reason>> {
     match headers.interaction_id {
-        headers::Sent::Value(id) => Some(identify(target, id, policy)),
-        headers::Sent::Absent => {
+        Sent::Value(id) => Some(identify(target, id, policy)),
+        Sent::Absent => {
             let assisted =
                 sender.is_some_and(|(_, consumer)| consumer.mode == crate::policy::Mode::Assist);
             assisted.then(|| derive(target, policy))
         }
-        headers::Sent::Faulty => None,
+        Sent::Faulty => None,
     }
 }
 

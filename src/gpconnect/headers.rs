@@ -11,6 +11,7 @@ use crate::{
     names::{Asid, TraceId},
     policy::Mode,
     rejection::Reason,
+    sent::Sent,
 };
 
 /// `Ssp-TraceID`.
@@ -21,41 +22,6 @@ pub const FROM: &str = "Ssp-From";
 pub const TO: &str = "Ssp-To";
 /// `Ssp-InteractionID`.
 pub const INTERACTION_ID: &str = "Ssp-InteractionID";
-
-/// A header as it was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent<T> {
-    /// With this value.
-    Value(T),
-    /// Not sent.
-    Absent,
-    /// Sent, but unreadable; its fault is recorded.
-    Faulty,
-}
-
-impl<T> Sent<T> {
-    /// The value, if there is one.
-    pub fn value(self) -> Option<T> {
-        match self {
-            Self::Value(value) => Some(value),
-            Self::Absent | Self::Faulty => None,
-        }
-    }
-
-    /// Applies `change` to the value, if there is one.
-    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Sent<U> {
-        match self {
-            Self::Value(value) => Sent::Value(change(value)),
-            Self::Absent => Sent::Absent,
-            Self::Faulty => Sent::Faulty,
-        }
-    }
-
-    /// Whether it was left out.
-    pub const fn is_absent(&self) -> bool {
-        matches!(self, Self::Absent)
-    }
-}
 
 /// The four `Ssp-*` headers.
 #[derive(Clone, Copy, Debug)]

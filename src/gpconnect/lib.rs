@@ -23,6 +23,7 @@ pub mod names;
 pub mod outcome;
 pub mod policy;
 pub mod rejection;
+pub mod sent;
 pub mod target;
 pub mod token;
 

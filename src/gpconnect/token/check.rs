@@ -5,8 +5,8 @@ use super::{
     claims::{Device, Identifier, Organization, Practitioner, Text},
 };
 use crate::{
-    accreditation::Parties, facts::UnixSeconds, headers::Sent, interaction::Scope, names::OdsCode,
-    rejection::Reason,
+    accreditation::Parties, facts::UnixSeconds, interaction::Scope, names::OdsCode,
+    rejection::Reason, sent::Sent,
 };
 
 /// How far `iat` may lie ahead of our clock, in seconds (gp-connect 7.3).
@@ -123,23 +123,19 @@ fn requested_scope(claim: &Sent<Text<'_>>, wanted: Option<Scope>) -> Option<Reas
     }
 }
 
-fn has_text(text: Option<&Text<'_>>) -> bool {
-    text.is_some_and(|text| !text.is_blank())
-}
-
 fn is_complete(identifier: &Identifier<'_>) -> bool {
-    has_text(identifier.system.as_ref()) && has_text(identifier.value.as_ref())
+    identifier.system.text().is_some() && identifier.value.text().is_some()
 }
 
 fn device(claim: &Sent<Device<'_>>) -> Option<Reason> {
     const NAME: &str = "requesting_device";
     match claim {
         Sent::Absent => missing(NAME),
-        Sent::Value(device) if !device.identifier.first().is_some_and(is_complete) => {
+        Sent::Value(device) if !device.identifier.items().first().is_some_and(is_complete) => {
             invalid(NAME, "lacks an identifier with system and value")
         }
-        Sent::Value(device) if !has_text(device.model.as_ref()) => invalid(NAME, "lacks model"),
-        Sent::Value(device) if !has_text(device.version.as_ref()) => invalid(NAME, "lacks version"),
+        Sent::Value(device) if device.model.text().is_none() => invalid(NAME, "lacks model"),
+        Sent::Value(device) if device.version.text().is_none() => invalid(NAME, "lacks version"),
         Sent::Value(_) | Sent::Faulty => None,
     }
 }
@@ -152,18 +148,14 @@ fn organization(claim: &Sent<Organization<'_>>, sender: Option<OdsCode>) -> Opti
         Sent::Value(organization) => organization,
     };
     let is_ods = |identifier: &&Identifier<'_>| {
-        identifier.system.as_ref().is_some_and(|system| ODS_SYSTEMS.contains(&system.as_str()))
+        identifier.system.text().is_some_and(|system| ODS_SYSTEMS.contains(&system))
     };
-    let code = organization
-        .identifier
-        .iter()
-        .find(is_ods)
-        .and_then(|id| id.value.as_ref())
-        .map(Text::as_str);
+    let identifiers = organization.identifier.items();
+    let code = identifiers.iter().find(is_ods).and_then(|identifier| identifier.value.text());
     match (code, sender) {
         (None, _) => invalid(NAME, "lacks an ODS organisation code"),
         (Some(code), Some(sender)) if code != sender.as_str() => Some(Reason::OrganisationMismatch),
-        _ if !has_text(organization.name.as_ref()) => invalid(NAME, "lacks name"),
+        _ if organization.name.text().is_none() => invalid(NAME, "lacks name"),
         _ => None,
     }
 }
@@ -175,24 +167,23 @@ fn practitioner(claim: &Sent<Practitioner<'_>>, sub: &Sent<Text<'_>>) -> Option<
         Sent::Faulty => return None,
         Sent::Value(practitioner) => practitioner,
     };
-    let Some(id) = practitioner.id.as_ref().filter(|id| !id.is_blank()) else {
+    let Some(id) = practitioner.id.text() else {
         return invalid(NAME, "lacks id");
     };
-    if matches!(sub, Sent::Value(sub) if sub != id) {
+    if matches!(sub, Sent::Value(sub) if sub.as_str() != id) {
         return invalid("sub", "is not the id of requesting_practitioner");
     }
-    let name = practitioner.name.first();
-    if !name.is_some_and(|name| has_text(name.family.as_ref())) {
+    let name = practitioner.name.items().first();
+    if name.and_then(|name| name.family.text()).is_none() {
         return invalid(NAME, "lacks name[0].family");
     }
-    if !name.is_some_and(|name| has_text(name.given.first())) {
+    if name.and_then(|name| name.given.items().first()).is_none_or(Text::is_blank) {
         return invalid(NAME, "lacks name[0].given[0]");
     }
     let is_user = |identifier: &Identifier<'_>| {
-        identifier.system.as_ref().is_some_and(|system| system.as_str() == SDS_USER_SYSTEM)
-            && is_complete(identifier)
+        identifier.system.text() == Some(SDS_USER_SYSTEM) && is_complete(identifier)
     };
-    if !practitioner.identifier.iter().any(is_user) {
+    if !practitioner.identifier.items().iter().any(is_user) {
         return invalid(NAME, "lacks an identifier with system https://fhir.nhs.uk/Id/sds-user-id");
     }
     None

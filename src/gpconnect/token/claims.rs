@@ -2,40 +2,61 @@
 
 use std::{borrow::Cow, fmt};
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::{
+    Deserialize,
+    de::{MapAccess, value::MapAccessDeserializer},
+};
 
-use crate::{headers::Sent, rejection::Reason};
+use crate::{
+    rejection::Reason,
+    sent::{FromJson, Sent},
+};
 
-/// What a token says. Each claim is read on its own, so that one fault does not hide another.
-#[derive(Debug)]
+/// What a token says. Each claim is read for itself, so that one fault does not hide another; serde
+/// refuses a name that stands twice, which a map would let pass.
+#[derive(Debug, Deserialize)]
 pub struct Claims<'t> {
     /// Who made the token.
+    #[serde(borrow, default)]
     pub iss: Sent<Text<'t>>,
     /// The user's id.
+    #[serde(default)]
     pub sub: Sent<Text<'t>>,
     /// Whom it is for: the service root.
+    #[serde(default)]
     pub aud: Sent<Text<'t>>,
     /// When it was made, in seconds since 1970 UTC.
+    #[serde(default)]
     pub iat: Sent<i64>,
     /// When it ends, in seconds since 1970 UTC.
+    #[serde(default)]
     pub exp: Sent<i64>,
     /// Why the record is asked for.
+    #[serde(default)]
     pub reason_for_request: Sent<Text<'t>>,
     /// What it may be used for.
+    #[serde(default)]
     pub requested_scope: Sent<Text<'t>>,
     /// The end user's device or system.
+    #[serde(default, rename = "requesting_device")]
     pub device: Sent<Device<'t>>,
     /// The organisation that the user sits in.
+    #[serde(default, rename = "requesting_organization")]
     pub organization: Sent<Organization<'t>>,
     /// The user.
+    #[serde(default, rename = "requesting_practitioner")]
     pub practitioner: Sent<Practitioner<'t>>,
 }
 
-/// A string that borrows from the token where it holds no escapes. Serde lends to a `Cow` only when
-/// it is the field's own type, not inside an `Option`.
-#[derive(Deserialize, PartialEq, Eq)]
-pub struct Text<'t>(#[serde(borrow)] pub(super) Cow<'t, str>);
+/// A string, borrowed from the token where it holds no escapes.
+#[derive(PartialEq, Eq)]
+pub struct Text<'t>(pub(super) Cow<'t, str>);
+
+impl<'de: 't, 't> FromJson<'de> for Text<'t> {
+    fn from_text(text: Cow<'de, str>) -> Option<Self> {
+        Some(Self(text))
+    }
+}
 
 /// Without the text: tokens name people.
 impl fmt::Debug for Text<'_> {
@@ -56,172 +77,151 @@ impl Text<'_> {
     }
 }
 
-/// An identifier of a FHIR resource.
-#[derive(Debug, Deserialize)]
-pub struct Identifier<'t> {
-    /// What kind of id.
-    #[serde(borrow)]
-    pub system: Option<Text<'t>>,
-    /// The id.
-    pub value: Option<Text<'t>>,
-}
-
-/// `requesting_device`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Device<'t> {
-    #[serde(borrow)]
-    resource_type: Option<Text<'t>>,
-    /// Its ids.
-    #[serde(default)]
-    pub identifier: Vec<Identifier<'t>>,
-    /// Its product name.
-    pub model: Option<Text<'t>>,
-    /// Its product version.
-    pub version: Option<Text<'t>>,
-}
-
-/// `requesting_organization`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Organization<'t> {
-    #[serde(borrow)]
-    resource_type: Option<Text<'t>>,
-    /// Its ids, the ODS code among them.
-    #[serde(default)]
-    pub identifier: Vec<Identifier<'t>>,
-    /// Its name.
-    pub name: Option<Text<'t>>,
-}
-
-/// `requesting_practitioner`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Practitioner<'t> {
-    #[serde(borrow)]
-    resource_type: Option<Text<'t>>,
-    /// The user's id, equal to `sub`.
-    pub id: Option<Text<'t>>,
-    /// The user's ids: SDS user, role profile, local.
-    #[serde(default)]
-    pub identifier: Vec<Identifier<'t>>,
-    /// The user's names.
-    #[serde(default)]
-    pub name: Vec<HumanName<'t>>,
-}
-
-/// A name of a [`Practitioner`].
-#[derive(Debug, Deserialize)]
-pub struct HumanName<'t> {
-    /// Family name: one text in STU3.
-    #[serde(borrow)]
-    pub family: Option<Text<'t>>,
-    /// Given names.
-    #[serde(default)]
-    pub given: Vec<Text<'t>>,
-}
-
-/// The claims unread. serde refuses duplicate names here, which a map would let pass.
-#[derive(Deserialize)]
-struct Unread<'t> {
-    #[serde(borrow)]
-    iss: Option<&'t RawValue>,
-    #[serde(borrow)]
-    sub: Option<&'t RawValue>,
-    #[serde(borrow)]
-    aud: Option<&'t RawValue>,
-    #[serde(borrow)]
-    iat: Option<&'t RawValue>,
-    #[serde(borrow)]
-    exp: Option<&'t RawValue>,
-    #[serde(borrow)]
-    reason_for_request: Option<&'t RawValue>,
-    #[serde(borrow)]
-    requested_scope: Option<&'t RawValue>,
-    #[serde(borrow)]
-    requesting_device: Option<&'t RawValue>,
-    #[serde(borrow)]
-    requesting_organization: Option<&'t RawValue>,
-    #[serde(borrow)]
-    requesting_practitioner: Option<&'t RawValue>,
-}
-
-/// Reads the claims and adds a fault for each that is malformed.
-///
-/// # Errors
-/// 400 when the payload is no JSON object, or names a claim twice.
-pub fn read<'t>(payload: &'t [u8], faults: &mut Vec<Reason>) -> Result<Claims<'t>, Reason> {
-    let unread: Unread<'t> = serde_json::from_slice(payload).or(Err(Reason::TokenMalformed(
-        "has claims that are not one JSON object, or that repeat a name",
-    )))?;
-    let mut text = |name, value| simple(name, value, "is not a string", faults);
-    let (iss, sub, aud) =
-        (text("iss", unread.iss), text("sub", unread.sub), text("aud", unread.aud));
-    let reason_for_request = text("reason_for_request", unread.reason_for_request);
-    let requested_scope = text("requested_scope", unread.requested_scope);
-    let mut number = |name, value| simple(name, value, "is not a whole number of seconds", faults);
-    let (iat, exp) = (number("iat", unread.iat), number("exp", unread.exp));
-    Ok(Claims {
-        iss,
-        sub,
-        aud,
-        iat,
-        exp,
-        reason_for_request,
-        requested_scope,
-        device: resource(unread.requesting_device, faults),
-        organization: resource(unread.requesting_organization, faults),
-        practitioner: resource(unread.requesting_practitioner, faults),
-    })
-}
-
-fn simple<'t, T: Deserialize<'t>>(
-    name: &'static str,
-    value: Option<&'t RawValue>,
-    fault: &'static str,
-    faults: &mut Vec<Reason>,
-) -> Sent<T> {
-    let Some(value) = value else { return Sent::Absent };
-    match serde_json::from_str(value.get()) {
-        Ok(value) => Sent::Value(value),
-        Err(_) => {
-            faults.push(Reason::ClaimInvalid { name, fault });
-            Sent::Faulty
-        }
+impl Sent<Text<'_>> {
+    /// The text, unless it is absent, faulty or nothing but blanks.
+    pub fn text(&self) -> Option<&str> {
+        self.as_value().filter(|text| !text.is_blank()).map(Text::as_str)
     }
 }
 
-/// A FHIR resource that a claim must be.
-trait Resource<'t>: Deserialize<'t> {
-    const CLAIM: &'static str;
-    const TYPE: &'static str;
-    fn resource_type(&self) -> Option<&str>;
-}
+/// Writes a FHIR structure of which only some elements matter. One whose elements have other
+/// shapes than these is faulty as a whole.
+macro_rules! structure {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Deserialize)]
+        #[serde(rename_all = "camelCase", bound(deserialize = "'de: 't"))]
+        pub struct $name<'t> {
+            $($(#[$field_doc])* #[serde(default)] pub $field: Sent<$type>,)*
+        }
 
-macro_rules! resource {
-    ($name:ident, $claim:literal) => {
-        impl<'t> Resource<'t> for $name<'t> {
-            const CLAIM: &'static str = $claim;
-            const TYPE: &'static str = stringify!($name);
-
-            fn resource_type(&self) -> Option<&str> {
-                self.resource_type.as_ref().map(Text::as_str)
+        impl<'de: 't, 't> FromJson<'de> for $name<'t> {
+            fn from_object<A: MapAccess<'de>>(object: A) -> Result<Sent<Self>, A::Error> {
+                let read = Self::deserialize(MapAccessDeserializer::new(object))?;
+                let faulty = $(read.$field.is_faulty())||*;
+                Ok(if faulty { Sent::Faulty } else { Sent::Value(read) })
             }
         }
     };
 }
 
-resource!(Device, "requesting_device");
-resource!(Organization, "requesting_organization");
-resource!(Practitioner, "requesting_practitioner");
+structure! {
+    /// An identifier of a FHIR resource.
+    Identifier {
+        /// What kind of id.
+        system: Text<'t>,
+        /// The id.
+        value: Text<'t>,
+    }
+}
 
-fn resource<'t, T: Resource<'t>>(value: Option<&'t RawValue>, faults: &mut Vec<Reason>) -> Sent<T> {
-    let Some(value) = value else { return Sent::Absent };
-    let fault = match serde_json::from_str::<T>(value.get()) {
-        Ok(resource) if resource.resource_type() == Some(T::TYPE) => return Sent::Value(resource),
-        Ok(_) => "resourceType",
-        Err(_) => "an element has another shape",
+structure! {
+    /// `requesting_device`.
+    Device {
+        /// What it says it is.
+        resource_type: Text<'t>,
+        /// Its ids.
+        identifier: Vec<Identifier<'t>>,
+        /// Its product name.
+        model: Text<'t>,
+        /// Its product version.
+        version: Text<'t>,
+    }
+}
+
+structure! {
+    /// `requesting_organization`.
+    Organization {
+        /// What it says it is.
+        resource_type: Text<'t>,
+        /// Its ids, the ODS code among them.
+        identifier: Vec<Identifier<'t>>,
+        /// Its name.
+        name: Text<'t>,
+    }
+}
+
+structure! {
+    /// `requesting_practitioner`.
+    Practitioner {
+        /// What it says it is.
+        resource_type: Text<'t>,
+        /// The user's id, equal to `sub`.
+        id: Text<'t>,
+        /// The user's ids: SDS user, role profile, local.
+        identifier: Vec<Identifier<'t>>,
+        /// The user's names.
+        name: Vec<HumanName<'t>>,
+    }
+}
+
+structure! {
+    /// A name of a [`Practitioner`].
+    HumanName {
+        /// Family name: one text in STU3.
+        family: Text<'t>,
+        /// Given names.
+        given: Vec<Text<'t>>,
+    }
+}
+
+/// Reads the claims and adds a fault for each that is malformed.
+///
+/// # Errors
+/// 400 when the payload is no JSON object, or names anything twice.
+pub fn read<'t>(payload: &'t [u8], faults: &mut Vec<Reason>) -> Result<Claims<'t>, Reason> {
+    let malformed =
+        Reason::TokenMalformed("has claims that are not one JSON object, or that repeat a name");
+    let Ok(text) = str::from_utf8(payload) else { return Err(malformed) };
+    let Ok(mut claims) = serde_json::from_str::<Claims<'t>>(text) else { return Err(malformed) };
+    let mut simple = |name, faulty, fault| {
+        if faulty {
+            faults.push(Reason::ClaimInvalid { name, fault });
+        }
     };
-    faults.push(Reason::ClaimNotResource { name: T::CLAIM, resource: T::TYPE, element: fault });
-    Sent::Faulty
+    simple("iss", claims.iss.is_faulty(), "is not a string");
+    simple("sub", claims.sub.is_faulty(), "is not a string");
+    simple("aud", claims.aud.is_faulty(), "is not a string");
+    simple("iat", claims.iat.is_faulty(), "is not a whole number of seconds");
+    simple("exp", claims.exp.is_faulty(), "is not a whole number of seconds");
+    simple("reason_for_request", claims.reason_for_request.is_faulty(), "is not a string");
+    simple("requested_scope", claims.requested_scope.is_faulty(), "is not a string");
+    check_type(&mut claims.device, "requesting_device", "Device", |it| &it.resource_type, faults);
+    let organization = &mut claims.organization;
+    check_type(
+        organization,
+        "requesting_organization",
+        "Organization",
+        |it| &it.resource_type,
+        faults,
+    );
+    let practitioner = &mut claims.practitioner;
+    check_type(
+        practitioner,
+        "requesting_practitioner",
+        "Practitioner",
+        |it| &it.resource_type,
+        faults,
+    );
+    Ok(claims)
+}
+
+/// Makes a claim faulty that is no resource of type `expected`.
+fn check_type<'t, T>(
+    claim: &mut Sent<T>,
+    name: &'static str,
+    expected: &'static str,
+    resource_type: impl Fn(&T) -> &Sent<Text<'t>>,
+    faults: &mut Vec<Reason>,
+) where
+    T: 't,
+{
+    let element = match claim {
+        Sent::Absent => return,
+        Sent::Faulty => "an element has another shape",
+        Sent::Value(resource) if resource_type(resource).text() == Some(expected) => return,
+        Sent::Value(_) => "resourceType",
+    };
+    *claim = Sent::Faulty;
+    faults.push(Reason::ClaimNotResource { name, resource: expected, element });
 }
