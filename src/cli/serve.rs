@@ -3,7 +3,10 @@
 use std::{io, path::PathBuf, sync::Arc};
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    runtime::{Builder, Runtime},
+    signal::unix::{Signal, SignalKind, signal},
+};
 use tracing::{info, warn};
 
 use super::{Ended, log, start::Running};
@@ -45,6 +48,7 @@ fn serve(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         warn!("{warning}");
     }
     let telemetry = Arc::new(Telemetry::new(Metrics::new()?, sink.clone(), style));
+    let signals = Signals::heed()?;
     let running = Running::start(current, telemetry)?;
     for ((name, _), address) in snapshot.startup.listeners.iter().zip(&running.addresses) {
         info!(listener = name, %address, "taking requests");
@@ -56,7 +60,7 @@ fn serve(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         "metrics and health"
     );
     drop(snapshot);
-    wait(&running)?;
+    signals.wait(&running);
     info!("stopping: requests under way may finish");
     let cut = running.stop();
     if cut > 0 {
@@ -68,19 +72,36 @@ fn serve(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Waits for a signal to stop, reloading on SIGHUP meanwhile.
-fn wait(running: &Running) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut reload = signal(SignalKind::hangup())?;
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => return Ok(()),
-                _ = interrupt.recv() => return Ok(()),
-                _ = reload.recv() => running.reload(),
+/// The signals that are heeded, from before the gateway takes requests: who sends one as soon as it
+/// does must not end the process by it.
+struct Signals {
+    runtime: Runtime,
+    terminate: Signal,
+    interrupt: Signal,
+    reload: Signal,
+}
+
+impl Signals {
+    fn heed() -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let within = runtime.enter();
+        let terminate = signal(SignalKind::terminate())?;
+        let interrupt = signal(SignalKind::interrupt())?;
+        let reload = signal(SignalKind::hangup())?;
+        drop(within);
+        Ok(Self { runtime, terminate, interrupt, reload })
+    }
+
+    /// Waits for a signal to stop, reloading on SIGHUP meanwhile.
+    fn wait(mut self, running: &Running) {
+        self.runtime.block_on(async {
+            loop {
+                tokio::select! {
+                    _ = self.terminate.recv() => return,
+                    _ = self.interrupt.recv() => return,
+                    _ = self.reload.recv() => running.reload(),
+                }
             }
-        }
-    })
+        });
+    }
 }
