@@ -29,6 +29,8 @@ pub(super) struct Exchange {
     /// What ended it, when the provider's whole answer did not.
     pub(super) fault: Option<Fault>,
     pub(super) status: Option<u16>,
+    /// Whether the engine came to its end, with or without a fault.
+    pub(super) ended: bool,
     pub(super) received: usize,
     pub(super) sent: usize,
     pub(super) tries: u8,
@@ -70,6 +72,7 @@ impl Exchange {
             outgoing: None,
             fault: None,
             status: None,
+            ended: false,
             received: 0,
             sent: 0,
             tries: 0,
@@ -147,9 +150,10 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if self.status.is_none() && self.fault.is_none() {
+        if !self.ended && self.fault.is_none() {
             // The exchange's deadline, or a panic, ended it between two hooks.
-            self.fault = Some(Fault { word: "cut", note: Some("ended without an answer".into()) });
+            let note = Some("ended before the answer was complete".into());
+            self.fault = Some(Fault { word: "cut", note });
         }
         self.telemetry.finished(&self.record());
     }

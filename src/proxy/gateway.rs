@@ -182,6 +182,11 @@ impl ProxyHttp for Gateway {
         if head.status.is_informational() {
             return Ok(());
         }
+        if !response::is_framed_once(head) {
+            return Err(
+                Error::explain(ErrorType::InvalidHTTPHeader, "answer framed twice").into_up()
+            );
+        }
         exchange.upstream = exchange.sent_upstream.map(|sent| sent.elapsed());
         exchange.status = Some(head.status.as_u16());
         response::complete(head, exchange.trace_id())
@@ -271,6 +276,7 @@ impl ProxyHttp for Gateway {
             exchange.sent = session.body_bytes_sent();
         }
         // The line is written when the exchange is dropped, right behind this.
+        exchange.ended = true;
     }
 
     fn suppress_error_log(&self, _: &Session, _: &Exchange, _: &Error) -> bool {

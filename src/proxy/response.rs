@@ -19,6 +19,18 @@ pub(super) fn complete(head: &mut ResponseHeader, trace_id: TraceId) -> Result<(
     Ok(())
 }
 
+/// Whether there is one way to tell where the answer ends: no two lengths, no length beside
+/// chunks, no transfer coding but chunks.
+pub(super) fn is_framed_once(head: &ResponseHeader) -> bool {
+    let mut codings = head.headers.get_all(header::TRANSFER_ENCODING).iter();
+    let lengths = head.headers.get_all(header::CONTENT_LENGTH).iter().count();
+    match (codings.next(), codings.next()) {
+        (None, _) => lengths <= 1,
+        (Some(only), None) => lengths == 0 && only.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
+    }
+}
+
 fn forbids_storing(head: &ResponseHeader) -> bool {
     let directives = head.headers.get_all(header::CACHE_CONTROL).iter();
     let directives = directives.filter_map(|value| value.to_str().ok());
@@ -50,6 +62,29 @@ fn drop_nominated(head: &mut ResponseHeader) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_is_framed_once() {
+        for (name, headers, good) in [
+            ("by its end", &[][..], true),
+            ("by its length", &[("Content-Length", "5")], true),
+            ("in chunks", &[("Transfer-Encoding", "Chunked")], true),
+            ("two lengths", &[("Content-Length", "5"), ("Content-Length", "5")], false),
+            ("both", &[("Content-Length", "5"), ("Transfer-Encoding", "chunked")], false),
+            (
+                "chunked twice",
+                &[("Transfer-Encoding", "chunked"), ("Transfer-Encoding", "chunked")],
+                false,
+            ),
+            ("another coding", &[("Transfer-Encoding", "gzip, chunked")], false),
+        ] {
+            let mut head = ResponseHeader::build(200, None).unwrap();
+            for (name, value) in headers {
+                head.append_header(*name, *value).unwrap();
+            }
+            assert_eq!(is_framed_once(&head), good, "{name}");
+        }
+    }
 
     fn completed(headers: &[(&'static str, &'static str)]) -> Vec<String> {
         let mut head = ResponseHeader::build(200, None).unwrap();
