@@ -10,6 +10,7 @@ use gpconnect::{Permit, Seen, decide::Filled, media::Format, names::TraceId, rej
 use prometheus::IntGauge;
 use uuid::Uuid;
 
+use super::watch::AnswerWatch;
 use crate::{
     snapshot::Snapshot,
     telemetry::{Finished, Origin, Record, Telemetry},
@@ -37,6 +38,7 @@ pub(super) struct Exchange {
     pub(super) upstream_reused: Option<bool>,
     pub(super) sent_upstream: Option<Instant>,
     pub(super) upstream: Option<Duration>,
+    pub(super) watch: Option<Arc<AnswerWatch>>,
     at: SystemTime,
     started: Instant,
     telemetry: Arc<Telemetry>,
@@ -79,6 +81,7 @@ impl Exchange {
             upstream_reused: None,
             sent_upstream: None,
             upstream: None,
+            watch: None,
             at: SystemTime::now(),
             started: Instant::now(),
             _in_flight: InFlight::enter(&telemetry.metrics.in_flight),

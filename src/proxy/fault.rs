@@ -14,6 +14,9 @@ pub(super) fn reason(fault: &Error, exchange: &Exchange) -> Option<Reason> {
     };
     let url = || exchange.outgoing.as_ref().map(|out| out.url.expose()).unwrap_or_default().into();
     match (fault.esource(), fault.etype()) {
+        (ErrorSource::Upstream, _) if exchange.is_late() => {
+            Some(Reason::UpstreamTimeout { url: url() })
+        }
         (ErrorSource::Upstream, ConnectTimedout | ReadTimedout | WriteTimedout) => {
             Some(Reason::UpstreamTimeout { url: url() })
         }

@@ -27,6 +27,7 @@ use super::{
     exchange::{InFlight, refused_at_front},
     gateway::Gateway,
     head::{self, Rules, Scan},
+    watch::AnswerWatch,
 };
 use crate::config::Timeouts;
 
@@ -83,9 +84,11 @@ impl ServerApp for Front {
                         None => session.set_keepalive(Some(timeouts.idle.as_secs())),
                     }
                     session.set_pipelined_prefix(head);
+                    let watch = Arc::new(AnswerWatch::new());
+                    session.set_connection_user_context(Some(Box::new(Arc::clone(&watch))));
                     let exchange = self.proxy.process_new_http(session, shutdown);
-                    // The last resort against a peer that keeps every single wait short.
-                    let reusable = timeout(timeouts.exchange, exchange).await.ok()??;
+                    let step = timeouts.query.min(timeouts.command);
+                    let reusable = watch.over(timeouts.exchange, step, exchange).await?;
                     (stream, kept) = reusable.consume();
                 }
                 Admission::Refused(reason, read) => {

@@ -1,6 +1,6 @@
 //! The engine's hooks, in the order in which they run. Each converts, calls and writes.
 
-use std::{sync::Arc, time::Instant};
+use std::{any::Any, os::fd::RawFd, sync::Arc, time::Instant};
 
 use async_trait::async_trait;
 use gpconnect::{Permit, Rejection, RequestFacts, decide, interaction::Kind, rejection::Reason};
@@ -78,6 +78,17 @@ impl Exchange {
         self.sent = sent;
     }
 
+    fn disarm(&self) {
+        if let Some(watch) = &self.watch {
+            watch.disarm();
+        }
+    }
+
+    /// Whether the head of the answer did not come in time.
+    pub(super) fn is_late(&self) -> bool {
+        self.watch.as_ref().is_some_and(|watch| watch.has_fired())
+    }
+
     fn kind(&self) -> Kind {
         self.permit.as_ref().map_or(Kind::Command, |permit| permit.interaction().row().kind)
     }
@@ -94,6 +105,15 @@ impl ProxyHttp for Gateway {
 
     fn init_downstream_modules(&self, _: &mut pingora::modules::http::HttpModules) {
         // The engine's own list holds a compression module that we never switch on.
+    }
+
+    fn on_connection_reuse(
+        &self,
+        _: &mut Session,
+        exchange: &mut Exchange,
+        from_front: Box<dyn Any + Send + Sync>,
+    ) {
+        exchange.watch = from_front.downcast().ok().map(|watch| *watch);
     }
 
     async fn request_filter(
@@ -152,12 +172,16 @@ impl ProxyHttp for Gateway {
         _: &mut Session,
         reused: bool,
         _: &HttpPeer,
-        _: std::os::unix::io::RawFd,
+        connection: RawFd,
         _: Option<&Digest>,
         exchange: &mut Exchange,
     ) -> pingora::Result<()> {
         exchange.upstream_reused = Some(reused);
         exchange.sent_upstream = Some(Instant::now());
+        if let Some(watch) = &exchange.watch {
+            let timeouts = &exchange.snapshot.timeouts;
+            watch.arm(connection, request::answer_timeout(exchange.kind(), timeouts));
+        }
         Ok(())
     }
 
@@ -182,6 +206,7 @@ impl ProxyHttp for Gateway {
         if head.status.is_informational() {
             return Ok(());
         }
+        exchange.disarm();
         if !response::is_framed_once(head) {
             return Err(
                 Error::explain(ErrorType::InvalidHTTPHeader, "answer framed twice").into_up()
@@ -215,9 +240,11 @@ impl ProxyHttp for Gateway {
         exchange: &mut Exchange,
         reused: bool,
     ) -> Box<Error> {
+        exchange.disarm();
         let again = exchange.kind() == Kind::Query
             && exchange.tries < 2
             && exchange.status.is_none()
+            && !exchange.is_late()
             && !session.as_downstream().retry_buffer_truncated();
         if again {
             fault.retry.decide_reuse(reused);

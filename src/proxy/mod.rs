@@ -15,6 +15,7 @@ mod head;
 mod request;
 mod response;
 mod service;
+mod watch;
 
 pub use address::Addresses;
 pub use service::{Shared, listener};

@@ -223,6 +223,14 @@ mod tests {
     fn each_claim_is_told_by_name() {
         for (name, old, new, expected) in [
             ("good", "", "", vec![]),
+            (
+                "a list",
+                "{\"iss\"",
+                "[\"iss\"",
+                vec![
+                    "Authorization header is not valid: the token has claims that are not one JSON object, or that repeat a name",
+                ],
+            ),
             ("unknown claim", "{\"iss\"", "{\"x\":1,\"iss\"", vec![]),
             (
                 "iss null",

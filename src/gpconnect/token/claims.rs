@@ -173,6 +173,10 @@ pub fn read<'t>(payload: &'t [u8], faults: &mut Vec<Reason>) -> Result<Claims<'t
     let malformed =
         Reason::TokenMalformed("has claims that are not one JSON object, or that repeat a name");
     let Ok(text) = str::from_utf8(payload) else { return Err(malformed) };
+    // Serde would take a list for a struct too, by position.
+    if !text.trim_start().starts_with('{') {
+        return Err(malformed);
+    }
     let Ok(mut claims) = serde_json::from_str::<Claims<'t>>(text) else { return Err(malformed) };
     let mut simple = |name, faulty, fault| {
         if faulty {

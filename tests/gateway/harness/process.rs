@@ -1,0 +1,154 @@
+//! The gateway binary as a child process: starting, signals, memory, end.
+
+use std::collections::HashMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
+
+use super::DEADLINE;
+use super::log::{Log, says};
+
+/// How often a condition is looked at that can't be waited for.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// A gateway at work; it ends with this handle.
+pub(crate) struct Gateway {
+    pub(crate) log: Log,
+    /// Where each listener listens, by its name.
+    pub(crate) listeners: HashMap<String, SocketAddr>,
+    /// Where metrics and health are.
+    pub(crate) observe: SocketAddr,
+    folder: TempDir,
+    child: Child,
+}
+
+impl Gateway {
+    /// Runs `serve` with the configuration in the folder, and waits until it takes requests at
+    /// that many listeners.
+    pub(crate) async fn start(
+        folder: TempDir,
+        listeners: usize,
+        environment: &[(String, String)],
+    ) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_gpconnect-gateway"))
+            .args(["serve", "--config"])
+            .arg(folder.path().join("gateway.toml"))
+            .envs(environment.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Log::new();
+        log.read(child.stdout.take().unwrap());
+        log.read(child.stderr.take().unwrap());
+        // From here on the process ends with its handle, also when it does not come up.
+        let nowhere = SocketAddr::from(([0; 4], 0));
+        let mut gateway = Self { log, listeners: HashMap::new(), observe: nowhere, folder, child };
+        gateway.find_addresses(listeners).await;
+        gateway.heeds_signals().await;
+        gateway
+    }
+
+    async fn find_addresses(&mut self, listeners: usize) {
+        let observe =
+            self.log.wait_for("metrics and health", |line| says(line, "metrics and health"));
+        self.observe = observe.await["address"].as_str().unwrap().parse().unwrap();
+        for line in self.log.lines().iter().filter(|line| says(line, "taking requests")) {
+            let address = line["address"].as_str().unwrap().parse().unwrap();
+            self.listeners.insert(line["listener"].as_str().unwrap().to_owned(), address);
+        }
+        assert_eq!(self.listeners.len(), listeners, "{:#?}", self.log.lines());
+    }
+
+    /// Waits until SIGHUP reloads: before that it would end the process.
+    async fn heeds_signals(&self) {
+        const HANGUP: u64 = 1;
+        let heeds = async {
+            loop {
+                let caught = u64::from_str_radix(&self.status("SigCgt:"), 16).unwrap();
+                if caught & HANGUP != 0 {
+                    return;
+                }
+                sleep(LOOK).await;
+            }
+        };
+        timeout(DEADLINE, heeds).await.expect("the gateway heeds signals");
+    }
+
+    /// The folder of its configuration.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Changes a configuration file and has the gateway read it again. Gives back the line that
+    /// says what came of it: `configuration reloaded...` or `reload refused...`.
+    pub(crate) async fn reload(
+        &self,
+        file: &str,
+        change: impl FnOnce(String) -> String,
+    ) -> serde_json::Value {
+        let path = self.folder().join(file);
+        let before = fs::read_to_string(&path).unwrap();
+        let after = change(before.clone());
+        assert_ne!(before, after, "{file} was to be changed");
+        fs::write(&path, after).unwrap();
+        let seen = self.log.lines().len();
+        self.signal("HUP");
+        let came = |line: &serde_json::Value| {
+            says(line, "configuration reloaded") || says(line, "reload refused")
+        };
+        self.log.wait_behind(seen, "what came of the reload", came).await
+    }
+
+    /// Sends it a signal by its short name.
+    pub(crate) fn signal(&self, name: &str) {
+        let order = format!("kill -{name} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &order]).status().unwrap().success(), "{order}");
+    }
+
+    /// Asks it to stop and waits for its exit code; none when a signal ended it.
+    pub(crate) async fn stop(&mut self) -> Option<i32> {
+        self.signal("TERM");
+        self.ended().await
+    }
+
+    /// Waits for the end of the process.
+    pub(crate) async fn ended(&mut self) -> Option<i32> {
+        let ended = async {
+            loop {
+                match self.child.try_wait().unwrap() {
+                    Some(status) => return status.code(),
+                    None => sleep(LOOK).await,
+                }
+            }
+        };
+        timeout(DEADLINE, ended).await.expect("the gateway ends")
+    }
+
+    /// The most memory it has had, in bytes.
+    pub(crate) fn peak_memory(&self) -> usize {
+        let peak: usize = self.status("VmHWM:").trim_end_matches(" kB").parse().unwrap();
+        peak * 1_024
+    }
+
+    /// What the kernel says of the process in the line of that name.
+    fn status(&self, name: &str) -> String {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("{name} in {status}")).trim().to_owned()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        // It may have ended already; then there is nothing to kill.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}

@@ -1,0 +1,249 @@
+//! Starting, being watched, and stopping.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use uuid::Uuid;
+
+use crate::harness::interactions as all;
+use crate::harness::log::says;
+use crate::harness::{Call, DEADLINE, HOST, Mode, Plan, World};
+use crate::scripted::{Scripted, Step};
+use crate::wire::{self, Wire};
+
+fn call(world: &World) -> Call {
+    let call = world.call(Mode::Transparent, &all::READ_PATIENT, "Patient/1");
+    call.with("Ssp-TraceID", &Uuid::new_v4().to_string())
+}
+
+#[tokio::test]
+async fn what_the_observe_listener_shows() {
+    let world = World::start(|_| {}).await;
+    let plain = "text/plain; charset=utf-8";
+    let metrics = "text/plain; version=0.0.4; charset=utf-8";
+    for (verb, path, status, kind, part) in [
+        ("GET", "/livez", 200, plain, "alive"),
+        ("GET", "/readyz", 200, plain, "ready"),
+        ("GET", "/readyz?verbose", 200, plain, "ready"),
+        ("GET", "/metrics", 200, metrics, "gpconnect_gateway_build_info"),
+        ("HEAD", "/metrics", 200, metrics, ""),
+        ("GET", "/", 404, plain, "/metrics"),
+        ("GET", "/metrics/", 404, plain, ""),
+        ("GET", "/A20047/STU3/1/gpconnect/fhir/Patient/1", 404, plain, ""),
+        ("POST", "/metrics", 405, plain, ""),
+        ("DELETE", "/readyz", 405, plain, ""),
+    ] {
+        let mut wire = Wire::open(world.gateway.observe).await;
+        wire.write(format!("{verb} {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n")).await;
+        let reply = wire.read(verb).await;
+        assert_eq!((reply.status, reply.header("content-type")), (status, kind), "{verb} {path}");
+        assert!(reply.text().contains(part), "{verb} {path}: {reply:?}");
+    }
+    assert_eq!(world.simulator.requests(), 0);
+}
+
+/// Asks until a new connection is refused.
+async fn refuses_connections(address: SocketAddr) {
+    let refused = async {
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, refused).await.expect("connections are refused");
+}
+
+#[tokio::test]
+async fn a_stop_lets_requests_under_way_finish() {
+    for signal in ["TERM", "INT"] {
+        let provider = Scripted::start().await;
+        let upstream = provider.address();
+        let mut world = World::start(|plan| {
+            plan.upstream = Some(upstream);
+            plan.settings = "[server]\ndrain = \"25s\"\n".to_owned();
+        })
+        .await;
+        let address = world.address(Mode::Transparent);
+        let mut idle = Wire::open(address).await;
+        assert_eq!(idle.exchange(&call(&world)).await.status, 200);
+        provider.will([Step::Wait, Step::Good]);
+        let under_way = call(&world);
+        let mut wire = Wire::open(address).await;
+        wire.write(wire::bytes(&under_way)).await;
+        provider.has_seen(2).await;
+
+        world.gateway.signal(signal);
+        world.gateway.log.wait_for("the stop", |line| says(line, "stopping")).await;
+        refuses_connections(address).await;
+        assert_eq!(idle.rest().await, b"", "{signal}: an idle connection is closed");
+        is_not_ready(&world).await;
+
+        provider.go_on();
+        let reply = wire.read("GET").await;
+        assert_eq!(reply.status, 200, "{signal}: {reply:?}");
+        assert_eq!(reply.json()["id"], under_way.header("Ssp-TraceID").unwrap(), "{signal}");
+        assert_eq!(wire.rest().await, b"", "{signal}: and it is the last one");
+        assert_eq!(world.gateway.ended().await, Some(0), "{signal}");
+        let lines = world.gateway.log.lines();
+        let trace_id = under_way.header("Ssp-TraceID").unwrap();
+        assert!(lines.iter().any(|line| line["trace_id"] == trace_id), "{signal}: {lines:#?}");
+        assert!(lines.iter().any(|line| says(line, "stopped")), "{signal}: {lines:#?}");
+    }
+}
+
+/// While it stops, `/readyz` says so, or nobody answers any more.
+async fn is_not_ready(world: &World) {
+    let Ok(stream) = TcpStream::connect(world.gateway.observe).await else { return };
+    drop(stream);
+    let mut wire = Wire::open(world.gateway.observe).await;
+    wire.write(format!("GET /readyz HTTP/1.1\r\nHost: {HOST}\r\n\r\n")).await;
+    let (reply, _) = wire.read_any("GET").await;
+    assert!(matches!(reply.status, 0 | 503), "{reply:?}");
+}
+
+/// A request that does not end is not waited for longer than the drain time.
+#[tokio::test]
+async fn a_stop_does_not_wait_for_ever() {
+    let provider = Scripted::start().await;
+    let upstream = provider.address();
+    let mut world = World::start(|plan| {
+        plan.upstream = Some(upstream);
+        plan.settings = "[server]\ndrain = \"300ms\"\n".to_owned();
+    })
+    .await;
+    provider.will([Step::Hang]);
+    let mut wire = Wire::open(world.address(Mode::Transparent)).await;
+    wire.write(wire::bytes(&call(&world))).await;
+    provider.has_seen(1).await;
+    // Half a request is nobody's work.
+    let mut half = Wire::open(world.address(Mode::Transparent)).await;
+    half.write("GET / HTTP/1.1\r\nHo").await;
+    assert_eq!(world.gateway.stop().await, Some(0));
+    let (_, cut) = wire.read_any("GET").await;
+    assert!(cut.is_some());
+    let line = world.gateway.log.wait_for("the cut", |line| says(line, "stopped before")).await;
+    assert_eq!((line["cut"].as_i64(), line["level"].as_str()), (Some(1), Some("WARN")), "{line}");
+}
+
+/// Nothing under way: it ends at once, whatever the drain time.
+#[tokio::test]
+async fn an_idle_gateway_stops_at_once() {
+    let mut world =
+        World::start(|plan| plan.settings = "[server]\ndrain = \"10m\"\n".to_owned()).await;
+    let mut idle = Wire::open(world.address(Mode::Transparent)).await;
+    assert_eq!(idle.exchange(&call(&world)).await.status, 200);
+    assert_eq!(world.gateway.stop().await, Some(0));
+}
+
+/// Writes a good configuration for nobody in particular.
+fn configuration() -> TempDir {
+    let folder = TempDir::with_prefix("gpconnect-test-").unwrap();
+    let plan = Plan::default();
+    let nowhere: SocketAddr = "127.0.0.1:9".parse().unwrap();
+    plan.write(folder.path(), &plan.estate(), nowhere, nowhere);
+    folder
+}
+
+fn change(folder: &Path, file: &str, change: impl FnOnce(String) -> String) {
+    let path = folder.join(file);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(path, change(text)).unwrap();
+}
+
+/// Runs `serve` to its end.
+fn serve(folder: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_gpconnect-gateway"))
+        .args(["serve", "--config"])
+        .arg(folder.join("gateway.toml"))
+        .output()
+        .unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn an_address_in_use_is_told_by_its_key() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let free = "address = \"127.0.0.1:0\"";
+    for (key, place) in [("observe.address", 0), ("listener[0].address", 1), ("listener[1].address", 2)] {
+        let folder = configuration();
+        change(folder.path(), "gateway.toml", |text| {
+            let (at, _) = text.match_indices(free).nth(place).unwrap();
+            let (before, behind) = text.split_at(at);
+            before.to_owned() + &behind.replacen(free, &format!("address = \"{address}\""), 1)
+        });
+        let output = serve(folder.path());
+        assert_eq!(output.status.code(), Some(2), "{key}: {output:?}");
+        let said = said(&output);
+        for part in [key, address.as_str(), "in use"] {
+            assert!(said.contains(part), "{key}: {part} in {said}");
+        }
+    }
+}
+
+#[test]
+fn a_broken_configuration_is_told_whole() {
+    let folder = configuration();
+    change(folder.path(), "gateway.toml", |text| text + "[server]\nthreads = 0\ndrian = \"5s\"\n");
+    change(folder.path(), "consumers.toml", |text| {
+        text.replace("mode = \"assist\"", "mode = \"loose\"").replace("group:everyone", "group:nobody")
+    });
+    change(folder.path(), "practices.toml", |text| text.replacen("cpa_id", "cpa", 1));
+    let output = serve(folder.path());
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "", "it did not begin");
+    let said = said(&output);
+    for part in [
+        "gateway.toml:",
+        "server.threads",
+        "server.drian",
+        "did you mean \"drain\"?",
+        "consumers.toml:",
+        "mode",
+        "group:nobody",
+        "practices.toml:",
+        "provider[0].cpa",
+    ] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    for line in said.lines().filter(|line| !line.is_empty()) {
+        let place = line.split(": ").next().unwrap();
+        assert!(place.rsplit(':').next().unwrap().parse::<u32>().is_ok(), "a line number: {line}");
+    }
+}
+
+#[test]
+fn a_configuration_that_is_not_there_is_told() {
+    let folder = configuration();
+    fs::remove_file(folder.path().join("practices.toml")).unwrap();
+    let output = serve(folder.path());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("practices.toml"), "{output:?}");
+    fs::remove_file(folder.path().join("gateway.toml")).unwrap();
+    let output = serve(folder.path());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("gateway.toml"), "{output:?}");
+}
+
+/// A listener that is open to more than this machine is refused while there is no mutual TLS.
+#[test]
+fn a_plain_listener_stays_on_this_machine() {
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+        let folder = configuration();
+        change(folder.path(), "gateway.toml", |text| {
+            let listener = text.find("[[listener]]").unwrap();
+            let (before, behind) = text.split_at(listener);
+            before.to_owned() + &behind.replacen("127.0.0.1:0", address, 1)
+        });
+        let output = serve(folder.path());
+        assert_eq!(output.status.code(), Some(2), "{address}: {output:?}");
+        let said = said(&output);
+        assert!(said.contains("listener[0].address"), "{address}: {said}");
+    }
+}

@@ -1,0 +1,31 @@
+//! The real gateway as a process of its own, in front of the simulator or of a provider that a test
+//! makes up: a module per promise.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::large_futures,
+    reason = "tests: a failure is the report"
+)]
+
+mod addressing;
+mod answers;
+mod bookings;
+mod bytes;
+mod exchanges;
+mod exposition;
+mod fhir_client;
+mod harness;
+mod interactions;
+mod lifecycle;
+mod memory;
+mod privacy;
+mod providers;
+mod refusals;
+mod reload;
+mod resources;
+mod scripted;
+mod starting;
+mod wire;

@@ -1,0 +1,148 @@
+//! Kept connections that the provider has given up, and requests that must not be sent twice.
+
+use serde_json::json;
+
+use super::{call, command, is_logged, is_well_again, query, scripted, send, tells};
+use crate::harness::interactions as all;
+use crate::harness::{Call, Mode, World};
+use crate::scripted::{Scripted, Step, answer};
+use crate::wire::{self, Wire};
+
+/// Leaves one kept connection behind.
+async fn warm(world: &World, provider: &Scripted) {
+    is_well_again(world, "to begin with").await;
+    provider.arrived();
+}
+
+fn record(world: &World) -> Call {
+    let body = json!({"resourceType": "Parameters"});
+    call(world, &all::GET_STRUCTURED_RECORD, "Patient/$gpc.getstructuredrecord").json(&body)
+}
+
+/// It takes the request and closes: nobody knows what it did. A query is asked once more.
+#[tokio::test]
+async fn a_query_is_sent_once_more() {
+    for end in [Step::Close, Step::Reset] {
+        let (world, provider) = scripted("").await;
+        for (name, call) in
+            [("a search", query(&world)), ("a record, which is a POST", record(&world))]
+        {
+            warm(&world, &provider).await;
+            provider.will([end.clone()]);
+            let reply = send(&world, &call).await;
+            assert_eq!(reply.status, 200, "{name}, {end:?}: {reply:?}");
+            assert_eq!(reply.json()["id"], call.header("Ssp-TraceID").unwrap(), "{name}, {end:?}");
+            let arrived = provider.arrived();
+            assert_eq!(arrived.len(), 2, "{name}, {end:?}");
+            assert_ne!(arrived[0].connection, arrived[1].connection, "{name}: a fresh connection");
+            assert_eq!(arrived[0].head, arrived[1].head, "{name}: the same request");
+            assert_eq!(arrived[0].body, arrived[1].body, "{name}: the same body");
+            assert_eq!(arrived[0].body, call.body.concat(), "{name}: the whole body");
+        }
+    }
+}
+
+/// Once more, and not again.
+#[tokio::test]
+async fn a_query_is_not_sent_a_third_time() {
+    let (world, provider) = scripted("").await;
+    warm(&world, &provider).await;
+    provider.will([Step::Close]);
+    provider.will([Step::Close]);
+    let call = query(&world);
+    tells(&send(&world, &call).await, &call, "upstream_unreachable", "closed twice");
+    assert_eq!(provider.arrived().len(), 2);
+    is_well_again(&world, "closed twice").await;
+}
+
+/// On a connection made for it there is nothing stale: the provider ended it on purpose.
+#[tokio::test]
+async fn a_query_on_a_fresh_connection_is_not_repeated() {
+    let (world, provider) = scripted("").await;
+    provider.will([Step::Close]);
+    let call = query(&world);
+    tells(&send(&world, &call).await, &call, "upstream_unreachable", "closed");
+    assert_eq!(provider.arrived().len(), 1);
+}
+
+/// Whatever happens to it, a command arrives once.
+#[tokio::test]
+async fn a_command_never_arrives_twice() {
+    let (world, provider) = scripted("[timeouts]\ncommand = \"500ms\"\n").await;
+    let version = |call: Call| call.with("If-Match", "W/\"1\"");
+    let body = json!({"resourceType": "Appointment"});
+    let register = json!({"resourceType": "Parameters"});
+    let amend = || version(call(&world, &all::AMEND_APPOINTMENT, "Appointment/1")).json(&body);
+    let cancel = || version(call(&world, &all::CANCEL_APPOINTMENT, "Appointment/1")).json(&body);
+    let register =
+        || call(&world, &all::REGISTER_PATIENT, "Patient/$gpc.registerpatient").json(&register);
+    let book = || command(&world);
+    let half = "HTTP/1.1 200 OK\r\nContent-";
+    for (name, script, word) in [
+        ("it closes", vec![Step::Close], "upstream_unreachable"),
+        ("it resets", vec![Step::Reset], "upstream_unreachable"),
+        ("it says nothing", vec![Step::Hang], "upstream_timeout"),
+        (
+            "it talks nonsense",
+            vec![Step::send("nonsense\r\n\r\n"), Step::Close],
+            "upstream_invalid",
+        ),
+        ("it breaks off in the head", vec![Step::send(half), Step::Close], "upstream_unreachable"),
+    ] {
+        for (kind, call) in
+            [("book", book()), ("amend", amend()), ("cancel", cancel()), ("register", register())]
+        {
+            for kept in [true, false] {
+                let name = format!("{name}, {kind}, kept: {kept}");
+                if kept {
+                    warm(&world, &provider).await;
+                }
+                let call = call.clone().with("Ssp-TraceID", &uuid::Uuid::new_v4().to_string());
+                provider.will(script.clone());
+                let reply = send(&world, &call).await;
+                tells(&reply, &call, word, &name);
+                is_logged(&world, &call, &[word], &name).await;
+                assert_eq!(provider.arrived().len(), 1, "{name}");
+            }
+        }
+    }
+}
+
+/// A connection that was closed while nobody used it is not used: nothing is lost, so that a
+/// command goes over a fresh one.
+#[tokio::test]
+async fn a_connection_closed_in_the_pool_costs_nothing() {
+    let (world, provider) = scripted("").await;
+    for turn in 1..=10 {
+        provider.will([Step::send(answer("{}")), Step::Close]);
+        assert_eq!(send(&world, &query(&world)).await.status, 200);
+        provider.has_ended(turn).await;
+        provider.arrived();
+        provider.will([Step::send(answer("{}")), Step::Close]);
+        let reply = send(&world, &command(&world)).await;
+        let arrived = provider.arrived().len();
+        // The news of the end may cross the command on its way.
+        assert!(matches!((reply.status, arrived), (200, 1) | (502, 0)), "{arrived}: {reply:?}");
+        if reply.status == 200 {
+            return;
+        }
+    }
+    panic!("no command was carried in ten turns");
+}
+
+/// A caller that has gone does not leave its answer to the next one.
+#[tokio::test]
+async fn an_answer_that_nobody_waits_for_is_not_given_to_another() {
+    let (world, provider) = scripted("").await;
+    for turn in 0..5 {
+        let lost = query(&world);
+        provider.will([Step::Wait, Step::send(answer("{\"id\":\"for the one that left\"}"))]);
+        let mut wire = Wire::open(world.address(Mode::Transparent)).await;
+        wire.write(wire::bytes(&lost)).await;
+        provider.has_seen(turn * 2 + 1).await;
+        drop(wire);
+        is_logged(&world, &lost, &["caller_gone"], "left").await;
+        provider.go_on();
+        is_well_again(&world, "behind it").await;
+    }
+}

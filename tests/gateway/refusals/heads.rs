@@ -1,0 +1,355 @@
+//! Heads that two parsers could read in two ways, and heads that are too much.
+
+use std::time::Duration;
+
+use super::check::all_are_refused;
+use super::region::{self, PATIENT};
+use super::{Case, base};
+use crate::harness::{Call, HOST, Mode, World};
+use crate::wire::{self, Wire};
+
+/// The bytes of a good request with `old` in place of `new`, once.
+fn changed(world: &World, old: &str, new: &str) -> Vec<u8> {
+    let text = String::from_utf8(wire::bytes(&base(world))).unwrap();
+    assert!(text.contains(old), "{old:?} in {text}");
+    text.replacen(old, new, 1).into_bytes()
+}
+
+/// The same with one more header line, CRLF included.
+fn with_line(world: &World, line: &str) -> Vec<u8> {
+    changed(world, "\r\n\r\n", &format!("\r\n{line}\r\n"))
+}
+
+#[tokio::test]
+async fn request_lines() {
+    let world = region::start("").await;
+    let target = base(&world).target;
+    let old = format!("GET {target} HTTP/1.1\r\n");
+    let mut cases = Vec::new();
+    for (name, new, says) in [
+        ("HTTP/1.0", format!("GET {target} HTTP/1.0\r\n"), "not HTTP/1.1"),
+        ("HTTP/0.9", format!("GET {target}\r\n"), "method, target and version"),
+        ("HTTP/2.0", format!("GET {target} HTTP/2.0\r\n"), "not HTTP/1.1"),
+        ("HTTP/1.2", format!("GET {target} HTTP/1.2\r\n"), "not HTTP/1.1"),
+        ("version in lower case", format!("GET {target} http/1.1\r\n"), "not HTTP/1.1"),
+        ("two blanks", format!("GET  {target} HTTP/1.1\r\n"), "method, target and version"),
+        ("a blank in front", format!(" GET {target} HTTP/1.1\r\n"), "method, target and version"),
+        ("a blank behind", format!("GET {target} HTTP/1.1 \r\n"), "method, target and version"),
+        (
+            "a blank in the target",
+            format!("GET {target} x HTTP/1.1\r\n"),
+            "method, target and version",
+        ),
+        ("a tab for a blank", format!("GET\t{target}\tHTTP/1.1\r\n"), "method, target and version"),
+        ("no method", format!(" {target} HTTP/1.1\r\n"), "method"),
+        (
+            "a long method",
+            format!("{} {target} HTTP/1.1\r\n", "A".repeat(21)),
+            "method is not a token",
+        ),
+        ("a method with a colon", format!("G:T {target} HTTP/1.1\r\n"), "method is not a token"),
+        ("an empty line in front", format!("\r\n{old}"), "empty line"),
+        ("a fragment", format!("GET {target}#x HTTP/1.1\r\n"), "percent-encoded"),
+        ("a quote", format!("GET {target}\" HTTP/1.1\r\n"), "percent-encoded"),
+        ("angles", format!("GET {target}<x> HTTP/1.1\r\n"), "percent-encoded"),
+        ("a backtick", format!("GET {target}` HTTP/1.1\r\n"), "percent-encoded"),
+        ("not ASCII", format!("GET {target}é HTTP/1.1\r\n"), "percent-encoded"),
+        ("a control byte", format!("GET {target}\u{1} HTTP/1.1\r\n"), "percent-encoded"),
+        ("a nul", format!("GET {target}\0 HTTP/1.1\r\n"), "percent-encoded"),
+        ("a bare CR", format!("GET {target}\rx HTTP/1.1\r\n"), ""),
+        (
+            "no slash in front",
+            "GET A20047/STU3/1/gpconnect/Patient HTTP/1.1\r\n".to_owned(),
+            "neither a path",
+        ),
+        ("a host alone", format!("GET {HOST} HTTP/1.1\r\n"), "neither a path"),
+        ("another scheme", format!("GET ftp://{HOST}{target} HTTP/1.1\r\n"), "neither a path"),
+        ("scheme in capitals", format!("GET HTTP://{HOST}{target} HTTP/1.1\r\n"), "neither a path"),
+        ("a URL without a host", format!("GET http://{target} HTTP/1.1\r\n"), "neither a path"),
+        ("a URL without a path", format!("GET http://{HOST} HTTP/1.1\r\n"), "neither a path"),
+        (
+            "a URL of another host",
+            format!("GET http://evil.example{target} HTTP/1.1\r\n"),
+            "two hosts",
+        ),
+        ("a URL with a user", format!("GET http://u@{HOST}{target} HTTP/1.1\r\n"), "two hosts"),
+        ("a URL with a port", format!("GET http://{HOST}:80{target} HTTP/1.1\r\n"), "two hosts"),
+    ] {
+        let case = Case::of(name, base(&world), "head_malformed").says(says).closes();
+        cases.push(case.raw(changed(&world, &old, &new)));
+    }
+    all_are_refused(&world, cases).await;
+}
+
+#[tokio::test]
+async fn another_protocol() {
+    let world = region::start("").await;
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
+    let case = Case::of("preface", base(&world), "http2_not_offered").closes();
+    all_are_refused(&world, vec![case.says("HTTP/1.1").raw(preface)]).await;
+}
+
+#[tokio::test]
+async fn header_lines() {
+    let world = region::start("").await;
+    let bare = String::from_utf8(wire::bytes(&base(&world))).unwrap().replace("\r\n", "\n");
+    let mut lines = vec![
+        ("every line in a bare LF", bare.into_bytes(), "bare LF"),
+        ("one line in a bare LF", with_line(&world, "X-One: 1\nX-Two: 2\r\n"), "bare LF"),
+        ("the end in a bare LF", changed(&world, "\r\n\r\n", "\r\n\n"), "bare LF"),
+    ];
+    for (name, line, says) in [
+        ("folded with a blank", "X-One: 1\r\n more\r\n", "folded"),
+        ("folded with a tab", "X-One: 1\r\n\tmore\r\n", "folded"),
+        ("a folded identity", "X-One: 1\r\n Ssp-From: 200000000361\r\n", "folded"),
+        ("a blank before the colon", "X-One : 1\r\n", "not a token"),
+        ("a tab before the colon", "X-One\t: 1\r\n", "not a token"),
+        ("an identity and a blank", "Ssp-From : 200000000361\r\n", "not a token"),
+        ("no colon", "X-One\r\n", "no colon"),
+        ("no name", ": 1\r\n", "not a token"),
+        ("a name with a slash", "X/One: 1\r\n", "not a token"),
+        ("a name not ASCII", "X-É: 1\r\n", "not a token"),
+        ("a nul", "X-One: a\0b\r\n", "control"),
+        ("a control byte", "X-One: a\u{1}b\r\n", "control"),
+        ("delete", "X-One: a\u{7f}b\r\n", "control"),
+        ("a bare CR", "X-One: a\rSsp-From: 200000000361\r\n", "control"),
+        ("alias of the sender", "Ssp_From: 200000000361\r\n", "_"),
+        ("alias in lower case", "ssp_interactionid: x\r\n", "_"),
+        ("alias of the length", "Content_Length: 5\r\n", "_"),
+        ("alias of the version", "If_Match: x\r\n", "_"),
+        ("alias of the coding", "Transfer_Encoding: chunked\r\n", "_"),
+        ("both lengths", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "both"),
+        ("both lengths, turned", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "both"),
+        ("length signed", "Content-Length: +5\r\n", "not a number"),
+        ("length negative", "Content-Length: -5\r\n", "not a number"),
+        ("length in a list", "Content-Length: 5, 5\r\n", "not a number"),
+        ("length hexadecimal", "Content-Length: 0x5\r\n", "not a number"),
+        ("length empty", "Content-Length:\r\n", "not a number"),
+        ("length of a fraction", "Content-Length: 5.0\r\n", "not a number"),
+        ("length beyond numbers", "Content-Length: 99999999999999999999\r\n", "not a number"),
+        ("coding gzip", "Transfer-Encoding: gzip\r\n", "chunked"),
+        ("coding twice", "Transfer-Encoding: chunked, chunked\r\n", "chunked"),
+        ("coding identity", "Transfer-Encoding: identity\r\n", "chunked"),
+        ("coding quoted", "Transfer-Encoding: \"chunked\"\r\n", "chunked"),
+        ("coding with a parameter", "Transfer-Encoding: chunked;x=1\r\n", "chunked"),
+        ("another expectation", "Expect: 200-ok\r\n", "Expect"),
+        ("Connection: Ssp-From", "Connection: Ssp-From\r\n", "Connection"),
+        ("Connection: close, ssp-to", "Connection: close, ssp-to\r\n", "Connection"),
+        ("Connection: Authorization", "Connection: keep-alive,Authorization\r\n", "Connection"),
+        ("Connection: Host", "Connection: Host\r\n", "Connection"),
+        ("Connection: Content-Type", "Connection: x , Content-Type\r\n", "Connection"),
+        ("Connection: If-Match", "Connection: If-Match\r\n", "Connection"),
+        ("Connection: Accept-Encoding", "Connection: Accept-Encoding\r\n", "Connection"),
+        ("Connection: Transfer-Encoding", "Connection: Transfer-Encoding\r\n", "Connection"),
+        ("a second Connection", "Connection: close\r\nConnection: Ssp-From\r\n", "Connection"),
+    ] {
+        lines.push((name, with_line(&world, &format!("{line}\r\n")), says));
+    }
+    let of = |(name, bytes, says): (&str, Vec<u8>, &'static str)| {
+        Case::of(name, base(&world), "head_malformed").says(says).closes().raw(bytes)
+    };
+    all_are_refused(&world, lines.into_iter().map(of).collect()).await;
+}
+
+#[tokio::test]
+async fn framing_that_is_repeated() {
+    let world = region::start("").await;
+    let mut cases = Vec::new();
+    for (name, lines) in [
+        ("two lengths", "Content-Length: 5\r\nContent-Length: 6\r\n\r\n"),
+        ("the same length twice", "Content-Length: 0\r\nContent-Length: 0\r\n\r\n"),
+        ("two codings", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        ("a coding and another", "Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n\r\n"),
+        ("two hosts", "Host: gateway.example\r\n\r\n"),
+        ("another host", "host: evil.example\r\n\r\n"),
+    ] {
+        let case = Case::of(name, base(&world), "header_repeated").says("repeated").closes();
+        cases.push(case.raw(with_line(&world, lines)));
+    }
+    all_are_refused(&world, cases).await;
+}
+
+#[tokio::test]
+async fn hosts() {
+    let world = region::start("").await;
+    let host = format!("Host: {HOST}\r\n");
+    let target = base(&world).target;
+    let mut cases = Vec::new();
+    for (name, line, word) in [
+        ("none", "", "header_missing"),
+        ("empty", "Host:\r\n", "head_malformed"),
+        ("blank", "Host:  \r\n", "head_malformed"),
+        ("a list", "Host: gateway.example,evil.example\r\n", "head_malformed"),
+        ("two words", "Host: gateway.example evil.example\r\n", "head_malformed"),
+        ("foreign", "Host: evil.example\r\n", "host_not_served"),
+        ("the provider's", "Host: gp1.sim.example\r\n", "host_not_served"),
+        ("with a port", "Host: gateway.example:80\r\n", "host_not_served"),
+        ("with a dot", "Host: gateway.example.\r\n", "host_not_served"),
+        ("with a user", "Host: u@gateway.example\r\n", "host_not_served"),
+        ("longer", "Host: gateway.example.evil.example\r\n", "host_not_served"),
+        ("an address", "Host: 127.0.0.1\r\n", "host_not_served"),
+    ] {
+        let case = Case::of(name, base(&world), word).closes();
+        cases.push(case.raw(changed(&world, &host, line)));
+    }
+    let text = String::from_utf8(changed(&world, &host, "Host: evil.example\r\n")).unwrap();
+    let foreign = text.replacen(&target, &format!("http://evil.example{target}"), 1);
+    let case = Case::of("a URL of a foreign host", base(&world), "host_not_served").closes();
+    cases.push(case.raw(foreign));
+    all_are_refused(&world, cases).await;
+}
+
+#[tokio::test]
+async fn heads_that_are_too_much() {
+    let settings = "[limits]\nhead_bytes = 6000\nheaders = 20\ntarget_bytes = 1000\n";
+    let world = region::start(settings).await;
+    let many: String = (0..20).map(|number| format!("X-{number}: 1\r\n")).collect();
+    let long = "a".repeat(6_000);
+    let target = format!("{}&x={}", base(&world).target, "a".repeat(1_000));
+    let path = format!("/A20047/STU3/1/gpconnect/fhir/Patient/{}", "1".repeat(1_000));
+    let to = |target: &str| Call { target: target.to_owned(), ..base(&world) };
+    let cases = vec![
+        Case::of("many headers", base(&world), "too_many_headers")
+            .says("20 fields")
+            .closes()
+            .raw(with_line(&world, &format!("{many}\r\n"))),
+        Case::of("a long header", base(&world).and("X-Long", &long), "head_too_long")
+            .says("6000 bytes")
+            .closes(),
+        Case::of(
+            "a long token",
+            base(&world).with("Authorization", &format!("Bearer {long}")),
+            "head_too_long",
+        )
+        .closes(),
+        Case::of("a long name", base(&world).and(&format!("X-{long}"), "1"), "head_too_long")
+            .closes(),
+        Case::of("a long query", to(&target), "target_too_long").says("1000 bytes").closes(),
+        Case::of("a long path", to(&path), "target_too_long").closes(),
+        Case::of("a target without end", base(&world), "target_too_long")
+            .closes()
+            .raw(format!("GET /{}", "a".repeat(20_000))),
+    ];
+    all_are_refused(&world, cases).await;
+}
+
+/// What fits exactly is not refused.
+#[tokio::test]
+async fn heads_at_their_limits() {
+    let world =
+        region::start("[limits]\nhead_bytes = 6000\nheaders = 20\ntarget_bytes = 1000\n").await;
+    let call = base(&world);
+    let free = 20 - call.headers.len();
+    let many = (0..free).fold(call.clone(), |call, number| call.and(&format!("X-{number}"), "1"));
+    let room = 6_000 - wire::bytes(&call).len() - "X-Long: \r\n".len();
+    let long = call.clone().and("X-Long", &"a".repeat(room));
+    let mut far = call.clone();
+    far.target += &format!("&x={}", "a".repeat(1_000 - far.target.len() - 3));
+    for (name, call) in
+        [("as many headers", many), ("as long a head", long), ("as long a target", far)]
+    {
+        assert_eq!(world.send(call).await.status, 200, "{name}");
+    }
+}
+
+/// A name may be asked for in capitals, and in the absolute form that servers have to accept.
+#[tokio::test]
+async fn heads_that_are_odd_and_good() {
+    let world = region::start("").await;
+    let target = base(&world).target;
+    for (name, old, new) in [
+        ("a URL", target.as_str(), format!("http://{HOST}{target}")),
+        ("a URL of the secure scheme", target.as_str(), format!("https://{HOST}{target}")),
+        ("host in capitals", "gateway.example", "GATEWAY.EXAMPLE".to_owned()),
+        ("no blank behind a colon", "Host: ", "Host:".to_owned()),
+        (
+            "blanks around a value",
+            "Host: gateway.example",
+            "Host: \t gateway.example \t".to_owned(),
+        ),
+        ("names in capitals", "Ssp-From", "SSP-FROM".to_owned()),
+        ("names in lower case", "Authorization", "authorization".to_owned()),
+        ("an underscore elsewhere", "Host: ", "X_One: 1\r\nHost: ".to_owned()),
+        ("an empty value", "Host: ", "X-One:\r\nHost: ".to_owned()),
+        ("a value not ASCII", "Host: ", "X-One: é\r\nHost: ".to_owned()),
+        (
+            "other names in Connection",
+            "Host: ",
+            "Connection: keep-alive, X-One\r\nHost: ".to_owned(),
+        ),
+        ("a raw pipe", "%7C", "|".to_owned()),
+    ] {
+        let mut wire = Wire::open(world.address(Mode::Transparent)).await;
+        wire.write(changed(&world, old, &new)).await;
+        let reply = wire.read("GET").await;
+        assert_eq!(reply.status, 200, "{name}: {reply:?}");
+        let arrivals = world.arrivals();
+        assert_eq!(arrivals.len(), 1, "{name}");
+        assert!(arrivals[0].target.starts_with("/A20047/STU3/1/gpconnect/fhir/Patient?"), "{name}");
+    }
+}
+
+/// No byte, wherever it stands, brings the engine's own answer.
+#[tokio::test]
+async fn no_byte_brings_the_engines_page() {
+    let world = region::start("").await;
+    let good = String::from_utf8(wire::bytes(&base(&world))).unwrap();
+    let places = [
+        ("method", "GET "),
+        ("path", "/Patient"),
+        ("query", "?identifier"),
+        ("version", " HTTP/1.1"),
+        ("line", "Ssp-To"),
+        ("value", "910000000000"),
+        ("end", "\r\n\r\n"),
+    ];
+    for (place, mark) in places {
+        let at = good.find(mark).unwrap() + mark.len() - 1;
+        for byte in 0..=255_u8 {
+            let mut bytes = good.clone().into_bytes();
+            bytes.insert(at, byte);
+            let mut wire = Wire::open(world.address(Mode::Transparent)).await;
+            wire.write(&bytes).await;
+            wire.finish().await;
+            let (reply, _) = wire.read_any("GET").await;
+            // A head that never ends is nobody's request: its sender has closed.
+            if reply.status == 0 {
+                continue;
+            }
+            assert_eq!(reply.all("server"), [""; 0], "{place}, byte {byte}: {reply:?}");
+            assert_ne!(reply.header("ssp-traceid"), "", "{place}, byte {byte}: {reply:?}");
+            assert_ne!(reply.body, b"", "{place}, byte {byte}: {reply:?}");
+            if reply.status != 200 {
+                assert_eq!(
+                    reply.json()["resourceType"],
+                    "OperationOutcome",
+                    "{place}, byte {byte}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_dripped_head_is_cut() {
+    let world = region::start("[timeouts]\nhead = \"400ms\"\nidle = \"5s\"\n").await;
+    let whole = wire::bytes(&base(&world));
+    for (name, sent) in
+        [("one byte", 1), ("half a line", 20), ("all but the last byte", whole.len() - 1)]
+    {
+        let mut wire = Wire::open(world.address(Mode::Transparent)).await;
+        wire.write(&whole[..sent]).await;
+        // Each byte is progress, and none of it counts.
+        wire.drip(&[b'a'; 1_000], Duration::from_millis(50)).await;
+        let reply = wire.read("GET").await;
+        assert_eq!(reply.status, 408, "{name}: {reply:?}");
+        let outcome = super::Outcome::of(&reply, "json");
+        super::check::tells(&outcome, &super::contract::of("head_timeout"), "not complete", name);
+        assert_eq!(reply.header("cache-control"), "no-store", "{name}");
+        assert!(!reply.text().contains(PATIENT), "{name}");
+        assert_eq!(wire.rest().await, b"", "{name}");
+    }
+    assert_eq!(world.simulator.requests(), 0);
+    let sums = crate::exposition::Exposition::of(&world).await;
+    assert_eq!(sums.sum("requests_total", &[("fault", "head_timeout")]), 3.0);
+}
