@@ -1,0 +1,13 @@
+"""The parts of the benchmark, in the order in which a run uses them.
+
+main         the command line and the whole run
+machine      what has to be installed and built, and what this machine is
+processes    starting, stopping and watching other programs
+estate       practices, consumer, tokens and requests: what the load is made of
+provider     the provider systems behind every contender
+contenders   the proxies that are compared
+proof        whether a contender really checks what it claims to check
+load         one round of requests
+measure      all rounds of a scenario, interleaved
+report       medians, ratios, tables, targets
+"""

@@ -1,0 +1,74 @@
+"""All rounds: contenders side by side in one run, so that they meet the same machine."""
+
+import pathlib
+
+from . import contenders, estate, proof
+from .load import Load
+from .machine import processors
+from .processes import stop_all
+from .provider import Provider
+
+# Before the first round of a scenario, uncounted: pools fill, memory is touched.
+WARM_UP_SECONDS = 1
+
+
+def run(binaries, folder, options):
+    """Starts everything, proves it, measures it; contenders and the figures of all rounds."""
+    folder = pathlib.Path(folder)
+    try:
+        provider, runners = start(binaries, folder, options.only)
+        for contender in runners:
+            held = proof.prove(contender, provider)
+            if contender.checks:
+                print(f"{contender.name}: does its work, {held} of {held} checks", flush=True)
+        programs = {id(each.program): each.program for each in [provider, *runners]}
+        _, load_processor = processors()
+        load = Load(folder, load_processor, options.connections, list(programs.values()))
+        figures = []
+        for scenario in estate.SCENARIOS:
+            figures += rounds(load, scenario, runners, options)
+        return [about(each) for each in runners], figures
+    finally:
+        stop_all()
+
+
+def start(binaries, folder, only):
+    """Starts provider and contenders."""
+    gateway, bare = binaries
+    processor, load_processor = processors()
+
+    provider = Provider(folder, load_processor)
+    makers = {
+        "direct": lambda: contenders.direct(provider),
+        "haproxy": lambda: contenders.haproxy(folder, provider, processor),
+        "bare": lambda: contenders.bare(bare, folder, provider, processor),
+    }
+    for count in (1_000, 10_000):
+        makers[f"gateway {count:,}"] = lambda count=count: contenders.gateway(
+            gateway, folder, provider, processor, count)
+    wanted = [make for name, make in makers.items() if not only or name.split()[0] in only]
+    return provider, [make() for make in wanted]
+
+
+def rounds(load, scenario, runners, options):
+    """Each contender once a round; the order turns by one, so that none is always first."""
+    print(f"\n{scenario.title}", flush=True)
+    for contender in runners:
+        load.round(contender, scenario, WARM_UP_SECONDS)
+    figures = []
+    for number in range(options.rounds):
+        turn = number % len(runners)
+        for contender in runners[turn:] + runners[:turn]:
+            figure = load.round(contender, scenario, options.seconds)
+            figures.append({"round": number + 1, **figure})
+            print(
+                f"  round {number + 1}  {contender.name:15} {figure['cpu']:.4f} CPU s / 1,000"
+                f"  {figure['per_second']:7.0f}/s  p99 {figure['p99_ms']:.2f} ms"
+                f"  others {figure['others']:.2f}", flush=True)
+    return figures
+
+
+def about(contender):
+    """What the report says of a contender beside its figures."""
+    return {"name": contender.name, "practices": contender.practices, "checks": contender.checks,
+            "start_seconds": contender.start_seconds}
