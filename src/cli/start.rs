@@ -4,7 +4,7 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     os::fd::IntoRawFd,
-    sync::Arc,
+    sync::{Arc, mpsc},
     time::Duration,
 };
 
@@ -25,7 +25,7 @@ use tracing::{error, info, warn};
 use crate::{
     admin::Observe,
     proxy::{self, Addresses, Shared},
-    snapshot::Current,
+    snapshot::{Current, Snapshot},
     telemetry::Telemetry,
 };
 
@@ -128,7 +128,7 @@ impl Running {
     /// Reads the configuration again. When anything is wrong with it, what runs stays.
     pub fn reload(&self) {
         let metrics = &self.shared.telemetry.metrics;
-        match self.shared.current.reload() {
+        match self.shared.current.reload(|new| self.find_addresses(new)) {
             Ok((changes, warnings)) => {
                 let snapshot = self.shared.current.load();
                 metrics.snapshot(snapshot.generation, &snapshot.policy);
@@ -136,7 +136,6 @@ impl Running {
                     warn!("{warning}");
                 }
                 info!("configuration reloaded: {changes}");
-                self.observing.spawn(refresh(self.shared.clone()));
                 metrics.reloaded(true);
             }
             Err(mistakes) => {
@@ -146,6 +145,19 @@ impl Running {
                 metrics.reloaded(false);
             }
         }
+    }
+
+    /// Waits until the addresses of a snapshot's upstreams are known: the first request that is
+    /// decided by it may need them.
+    fn find_addresses(&self, snapshot: &Arc<Snapshot>) {
+        let (shared, snapshot) = (self.shared.clone(), Arc::clone(snapshot));
+        let (done, found) = mpsc::channel();
+        self.observing.spawn(async move {
+            shared.addresses.refresh(&snapshot).await;
+            // Nobody waits any more when the gateway stops meanwhile.
+            done.send(()).unwrap_or_default();
+        });
+        found.recv().unwrap_or_default();
     }
 
     /// Takes no new connections, lets requests under way finish for at most the drain time, then

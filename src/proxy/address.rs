@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use hashbrown::HashMap;
+use tokio::task::JoinSet;
 use tracing::warn;
 
 use crate::snapshot::Snapshot;
@@ -32,21 +33,32 @@ impl Addresses {
         self.0.load().get(upstream).map_or(0, |addresses| addresses.len())
     }
 
-    /// Looks up every upstream of a snapshot. A name that can't be found keeps its last addresses.
+    /// Looks up every upstream of a snapshot, all at once. A name that can't be found keeps its last
+    /// addresses, and one that the snapshot lacks keeps them too: requests under way may need it.
     pub async fn refresh(&self, snapshot: &Snapshot) {
-        let before = self.0.load_full();
-        let mut known = Known::default();
+        let mut asked = JoinSet::new();
         for upstream in &snapshot.upstreams {
-            let name = upstream.address.as_str();
-            match look_up(name).await {
-                Ok(addresses) => known.insert(name.to_owned(), addresses),
-                Err(fault) => {
-                    warn!(upstream = upstream.name, address = name, %fault, "upstream not resolved");
-                    before.get(name).and_then(|last| known.insert(name.to_owned(), last.clone()))
-                }
-            };
+            let (name, address) = (upstream.name.clone(), upstream.address.as_str().to_owned());
+            asked.spawn(async move { (look_up(&address).await, name, address) });
         }
-        self.0.store(Arc::new(known));
+        let mut found = Known::default();
+        while let Some(answer) = asked.join_next().await {
+            match answer {
+                Ok((Ok(addresses), _, address)) => {
+                    found.insert(address, addresses);
+                }
+                Ok((Err(fault), upstream, address)) => {
+                    warn!(upstream, address, %fault, "upstream not resolved");
+                }
+                Err(fault) => warn!(%fault, "upstream not looked up"),
+            }
+        }
+        // Added, not put in their place: another look-up may have ended meanwhile.
+        self.0.rcu(|known| {
+            let mut known = Known::clone(known);
+            known.extend(found.iter().map(|(name, all)| (name.clone(), Arc::clone(all))));
+            known
+        });
     }
 }
 

@@ -50,12 +50,16 @@ impl Current {
 
     /// Reads everything again and puts it into use, with what changed by it. What is fixed at the
     /// start stays as it started, and listeners that the file no longer names go on as they were.
-    /// It reads files: not for a thread that carries requests.
+    /// `prepare` sees the new one before any request does. It reads files: not for a thread that
+    /// carries requests.
     ///
     /// # Errors
     ///
     /// Everything that is wrong; the snapshot in use is then still the old one.
-    pub fn reload(&self) -> Result<(Changes, Warnings), Mistakes> {
+    pub fn reload(
+        &self,
+        prepare: impl FnOnce(&Arc<Snapshot>),
+    ) -> Result<(Changes, Warnings), Mistakes> {
         let _alone = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut new, warnings) = Snapshot::load(&self.path, &self.environment)?;
         let old = self.load();
@@ -63,7 +67,9 @@ impl Current {
         new.generation = changes.generation;
         new.listeners = entrances(&old, &new);
         new.startup = old.startup.clone();
-        self.snapshot.store(Arc::new(new));
+        let new = Arc::new(new);
+        prepare(&new);
+        self.snapshot.store(new);
         Ok((changes, warnings))
     }
 }

@@ -106,11 +106,15 @@ impl Reason {
         match self {
             Self::EndpointVaries { registered, target, .. } => {
                 let (host, path) = host_and_path(target.expose());
-                format!(
-                    "expected {registered}, found https://{}{}",
-                    printable(host),
-                    wire_shape(path)
-                )
+                // A caller may write anything there, a patient's number among others.
+                let host = if host == registered.authority() { host } else { "{another host}" };
+                let path = path.strip_prefix('/').unwrap_or(path);
+                format!("expected {registered}, found https://{host}/{}", wire_shape(path))
+            }
+            // The answer repeats what the caller claims; twelve digits may hold a patient's ten.
+            Self::SenderNotCaller(_) => "Ssp-From is none of the caller's systems".into(),
+            Self::ReceiverNotAccredited(_) => {
+                "no system of the practice is registered for this interaction".into()
             }
             Self::UpstreamUnreachable { .. } => "provider could not be reached".into(),
             Self::UpstreamInvalid { .. } => "provider's answer was not valid HTTP".into(),
