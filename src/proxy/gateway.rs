@@ -203,14 +203,16 @@ impl ProxyHttp for Gateway {
         head: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> pingora::Result<()> {
+        let refuse = |why| Error::explain(ErrorType::InvalidHTTPHeader, why).into_up();
+        if head.status == http::StatusCode::SWITCHING_PROTOCOLS {
+            return Err(refuse("an upgrade that nobody asked for"));
+        }
         if head.status.is_informational() {
             return Ok(());
         }
         exchange.disarm();
         if !response::is_framed_once(head) {
-            return Err(
-                Error::explain(ErrorType::InvalidHTTPHeader, "answer framed twice").into_up()
-            );
+            return Err(refuse("answer framed twice"));
         }
         exchange.upstream = exchange.sent_upstream.map(|sent| sent.elapsed());
         exchange.status = Some(head.status.as_u16());

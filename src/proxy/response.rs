@@ -2,7 +2,7 @@
 //! what belongs to the provider's connection.
 
 use gpconnect::names::TraceId;
-use http::header;
+use http::{HeaderValue, header};
 use pingora::{Result, http::ResponseHeader};
 
 use super::request::VIA;
@@ -19,15 +19,16 @@ pub(super) fn complete(head: &mut ResponseHeader, trace_id: TraceId) -> Result<(
     Ok(())
 }
 
-/// Whether there is one way to tell where the answer ends: no two lengths, no length beside
-/// chunks, no transfer coding but chunks.
+/// Whether there is one way to tell where the answer ends: no two lengths, also not in a list, no
+/// length beside chunks, no transfer coding but chunks.
 pub(super) fn is_framed_once(head: &ResponseHeader) -> bool {
     let mut codings = head.headers.get_all(header::TRANSFER_ENCODING).iter();
-    let lengths = head.headers.get_all(header::CONTENT_LENGTH).iter().count();
-    match (codings.next(), codings.next()) {
-        (None, _) => lengths <= 1,
-        (Some(only), None) => lengths == 0 && only.as_bytes().eq_ignore_ascii_case(b"chunked"),
-        (Some(_), Some(_)) => false,
+    let mut lengths = head.headers.get_all(header::CONTENT_LENGTH).iter();
+    let is_number = |value: &HeaderValue| value.as_bytes().iter().all(u8::is_ascii_digit);
+    match (codings.next(), codings.next(), lengths.next(), lengths.next()) {
+        (None, None, length, None) => length.is_none_or(is_number),
+        (Some(only), None, None, None) => only.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        _ => false,
     }
 }
 
@@ -70,6 +71,8 @@ mod tests {
             ("by its length", &[("Content-Length", "5")], true),
             ("in chunks", &[("Transfer-Encoding", "Chunked")], true),
             ("two lengths", &[("Content-Length", "5"), ("Content-Length", "5")], false),
+            ("a list of lengths", &[("Content-Length", "5, 5")], false),
+            ("a signed length", &[("Content-Length", "+5")], false),
             ("both", &[("Content-Length", "5"), ("Transfer-Encoding", "chunked")], false),
             (
                 "chunked twice",
