@@ -77,13 +77,13 @@ fn demo(arguments: &Arguments) -> Result<(), Fault> {
 
     let file = folder.join("gateway.toml");
     let (current, _) = Current::open(&file, Environment::new([]))?;
-    let (sink, style) = log::open(&current.load().startup.log)?;
-    let telemetry = Arc::new(Telemetry::new(Metrics::new()?, sink.clone(), style));
+    let log = log::open(&current.load().startup.log)?;
+    let telemetry = Arc::new(Telemetry::new(Metrics::new()?, log.sink.clone(), log.style));
     let running = Running::start(current, telemetry)?;
     println!("{}", introduction(arguments.practices, ports, &file));
     runtime.block_on(ctrl_c())?;
     running.stop();
-    sink.close();
+    log.sink.close();
     runtime.block_on(simulator.stop());
     Ok(())
 }

@@ -2,9 +2,14 @@
 //! in one form.
 
 use std::{
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io::{self, IsTerminal, Write},
     panic,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tracing::{Level, level_filters::LevelFilter};
@@ -17,14 +22,61 @@ use crate::{
     telemetry::{LogSink, SinkWriter, Style},
 };
 
+/// The open log.
+pub(crate) struct Opened {
+    /// Where lines go.
+    pub(crate) sink: LogSink,
+    /// Their form.
+    pub(crate) style: Style,
+    moved: Arc<AtomicBool>,
+}
+
+impl Opened {
+    /// Has the file opened again before the next line, for it may have been moved away.
+    pub(crate) fn reopen(&self) {
+        self.moved.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A log file that can be moved away while it is written.
+struct LogFile {
+    path: PathBuf,
+    file: File,
+    moved: Arc<AtomicBool>,
+}
+
+impl Write for LogFile {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        // When the new one can't be opened, the old one is better than none.
+        if self.moved.swap(false, Ordering::Relaxed)
+            && let Ok(file) = append(&self.path)
+        {
+            self.file = file;
+        }
+        self.file.write(lines)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
+}
+
 /// Opens the log and lets all events of the program flow into it.
 ///
 /// # Errors
 /// When its file can't be opened for appending.
-pub(crate) fn open(settings: &Log) -> io::Result<(LogSink, Style)> {
+pub(crate) fn open(settings: &Log) -> io::Result<Opened> {
     let terminal = settings.file.is_none() && io::stdout().is_terminal();
+    let moved = Arc::<AtomicBool>::default();
     let output: Box<dyn Write + Send> = match &settings.file {
-        Some(file) => Box::new(OpenOptions::new().append(true).create(true).open(file)?),
+        Some(path) => {
+            let (path, file) = (path.clone(), append(path)?);
+            Box::new(LogFile { path, file, moved: Arc::clone(&moved) })
+        }
         None => Box::new(io::stdout()),
     };
     let colour = terminal && std::env::var_os("NO_COLOR").is_none();
@@ -37,7 +89,7 @@ pub(crate) fn open(settings: &Log) -> io::Result<(LogSink, Style)> {
     let sink = LogSink::start(output)?;
     events(&sink, style);
     report_panics();
-    Ok((sink, style))
+    Ok(Opened { sink, style, moved })
 }
 
 /// The engine's own lines only when something is wrong: at lower levels it prints whole heads.

@@ -43,11 +43,11 @@ fn serve(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let environment = Environment::new(std::env::vars_os());
     let (current, warnings) = Current::open(&arguments.config, environment)?;
     let snapshot = current.load();
-    let (sink, style) = log::open(&snapshot.startup.log)?;
+    let log = log::open(&snapshot.startup.log)?;
     for warning in warnings.iter() {
         warn!("{warning}");
     }
-    let telemetry = Arc::new(Telemetry::new(Metrics::new()?, sink.clone(), style));
+    let telemetry = Arc::new(Telemetry::new(Metrics::new()?, log.sink.clone(), log.style));
     let signals = Signals::heed()?;
     let running = Running::start(current, telemetry)?;
     for ((name, _), address) in snapshot.startup.listeners.iter().zip(&running.addresses) {
@@ -60,7 +60,10 @@ fn serve(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         "metrics and health"
     );
     drop(snapshot);
-    signals.wait(&running);
+    signals.wait(|| {
+        log.reopen();
+        running.reload();
+    });
     info!("stopping: requests under way may finish");
     let cut = running.stop();
     if cut > 0 {
@@ -68,7 +71,7 @@ fn serve(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     } else {
         info!("stopped");
     }
-    sink.close();
+    log.sink.close();
     Ok(())
 }
 
@@ -92,14 +95,14 @@ impl Signals {
         Ok(Self { runtime, terminate, interrupt, reload })
     }
 
-    /// Waits for a signal to stop, reloading on SIGHUP meanwhile.
-    fn wait(mut self, running: &Running) {
+    /// Waits for a signal to stop, calling `reload` on SIGHUP meanwhile.
+    fn wait(mut self, reload: impl Fn()) {
         self.runtime.block_on(async {
             loop {
                 tokio::select! {
                     _ = self.terminate.recv() => return,
                     _ = self.interrupt.recv() => return,
-                    _ = self.reload.recv() => running.reload(),
+                    _ = self.reload.recv() => reload(),
                 }
             }
         });
