@@ -136,6 +136,8 @@ fn gateway(simulator: SocketAddr, ports: Ports) -> String {
     };
     format!(
         "# Written by `gpconnect-gateway demo`.\n\
+         # Few connections: a new machine may allow few open files.\n\
+         [limits]\nconnections = 1000\n\n\
          [directory]\nfiles = [\"practices.toml\", \"consumers.toml\"]\n\n{}{}\
          [observe]\naddress = \"127.0.0.1:{}\"\n\n\
          [[upstream]]\nname = \"simulator\"\naddress = \"{simulator}\"\ninsecure_plain_http = true\n",
