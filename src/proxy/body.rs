@@ -41,10 +41,13 @@ async fn read_all(session: &mut Session, limit: usize) -> Result<usize, Reason> 
     Ok(length)
 }
 
+/// How long the body of a refused request is waited for: a refusal is not to be held up by it.
+const PATIENCE: Duration = Duration::from_millis(50);
+
 /// Reads away the body of a refused request, so that its connection can serve the next one and the
 /// answer is not lost to a reset. A body that is too long or too slow is left: the connection then
 /// closes behind the answer.
-pub(super) async fn discard(session: &mut Session, limit: usize, deadline: Duration) {
+pub(super) async fn discard(session: &mut Session, limit: usize) {
     if session.is_body_empty() || expects_continue(session) {
         return;
     }
@@ -58,7 +61,7 @@ pub(super) async fn discard(session: &mut Session, limit: usize, deadline: Durat
         }
     };
     // Too late is as good as too long.
-    timeout(deadline, all).await.unwrap_or_default();
+    timeout(PATIENCE, all).await.unwrap_or_default();
 }
 
 pub(super) fn expects_continue(session: &Session) -> bool {

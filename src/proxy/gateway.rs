@@ -141,7 +141,7 @@ impl ProxyHttp for Gateway {
                 }
             },
             Err(rejection) => {
-                body::discard(session, limits.body_bytes, timeouts.body).await;
+                body::discard(session, limits.body_bytes).await;
                 rejection
             }
         };

@@ -5,7 +5,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use gpconnect::{Policy, policy::PracticeIndex};
+use gpconnect::{Policy, names::OdsCode, policy::PracticeIndex};
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
@@ -27,8 +27,9 @@ type PracticeCounters = [IntCounter; Verdict::ALL.len()];
 pub struct Metrics {
     registry: Registry,
     practice_requests: IntCounterVec,
-    /// Resolved per snapshot, so that counting costs an index and not a look-up.
-    practices: ArcSwap<Vec<PracticeCounters>>,
+    /// Resolved for the snapshot of this generation, so that counting costs an index and not a
+    /// look-up.
+    practices: ArcSwap<(u64, Vec<PracticeCounters>)>,
     requests: IntCounterVec,
     duration: HistogramVec,
     upstream_duration: HistogramVec,
@@ -138,7 +139,7 @@ impl Metrics {
             }
         }
         let resolved = practices.iter().map(|practice| counters(practice.ods_code.as_str()));
-        self.practices.store(std::sync::Arc::new(resolved.collect()));
+        self.practices.store(std::sync::Arc::new((generation, resolved.collect())));
         self.generation.set(generation.try_into().unwrap_or(i64::MAX));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.loaded.set(now.as_secs().try_into().unwrap_or(i64::MAX));
@@ -158,12 +159,8 @@ impl Metrics {
 
     /// Counts a finished request.
     pub(super) fn finished(&self, record: &Record<'_>) {
-        if let Some((PracticeIndex(index), _)) = record.practice {
-            let practices = self.practices.load();
-            let counters = practices.get(index as usize);
-            if let Some(counter) = counters.and_then(|all| all.get(record.result() as usize)) {
-                counter.inc();
-            }
+        if let Some((index, code)) = record.practice {
+            self.count_practice(index, code, record);
         }
         let interaction = record.interaction.map_or(UNKNOWN, |id| id.short());
         let kind = record.interaction.map_or(UNKNOWN, |id| id.row().kind.as_str());
@@ -180,6 +177,26 @@ impl Metrics {
         if let Some(reused) = record.upstream_reused {
             let connection = if reused { "reused" } else { "new" };
             self.upstream_connections.with_label_values(&[connection]).inc();
+        }
+    }
+
+    fn count_practice(
+        &self,
+        PracticeIndex(index): PracticeIndex,
+        code: OdsCode,
+        record: &Record<'_>,
+    ) {
+        let resolved = self.practices.load();
+        let (generation, practices) = &**resolved;
+        let verdict = record.result();
+        let counters = practices.get(index as usize).filter(|_| *generation == record.generation);
+        match counters.and_then(|all| all.get(verdict as usize)) {
+            Some(counter) => counter.inc(),
+            // Decided by another snapshot, in which places may stand for other practices.
+            None => {
+                let labels = [code.as_str(), verdict.as_str()];
+                self.practice_requests.with_label_values(&labels).inc();
+            }
         }
     }
 
@@ -264,7 +281,7 @@ mod tests {
     #[test]
     fn a_finished_request_is_counted_in_both_kinds() {
         let metrics = Metrics::new().unwrap();
-        metrics.snapshot(3, &policy(&["A20047", "B82617"]));
+        metrics.snapshot(3, &policy(&["B82617", "A20047"]));
         metrics.finished(&example());
         let text = text(&metrics);
         for line in [

@@ -3,7 +3,9 @@
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -153,13 +155,24 @@ fn change(folder: &Path, file: &str, change: impl FnOnce(String) -> String) {
     fs::write(path, change(text)).unwrap();
 }
 
-/// Runs `serve` to its end.
+/// Runs `serve` to its end, which has to come by itself.
 fn serve(folder: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_gpconnect-gateway"))
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gpconnect-gateway"))
         .args(["serve", "--config"])
         .arg(folder.join("gateway.toml"))
-        .output()
-        .unwrap()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if begun.elapsed() > DEADLINE {
+            child.kill().unwrap();
+            panic!("it started: {:?}", child.wait_with_output().unwrap());
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    child.wait_with_output().unwrap()
 }
 
 fn said(output: &Output) -> String {
@@ -171,7 +184,9 @@ fn an_address_in_use_is_told_by_its_key() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let free = "address = \"127.0.0.1:0\"";
-    for (key, place) in [("observe.address", 0), ("listener[0].address", 1), ("listener[1].address", 2)] {
+    for (key, place) in
+        [("observe.address", 0), ("listener[0].address", 1), ("listener[1].address", 2)]
+    {
         let folder = configuration();
         change(folder.path(), "gateway.toml", |text| {
             let (at, _) = text.match_indices(free).nth(place).unwrap();
@@ -192,7 +207,8 @@ fn a_broken_configuration_is_told_whole() {
     let folder = configuration();
     change(folder.path(), "gateway.toml", |text| text + "[server]\nthreads = 0\ndrian = \"5s\"\n");
     change(folder.path(), "consumers.toml", |text| {
-        text.replace("mode = \"assist\"", "mode = \"loose\"").replace("group:everyone", "group:nobody")
+        text.replace("mode = \"assist\"", "mode = \"loose\"")
+            .replace("group:everyone", "group:nobody")
     });
     change(folder.path(), "practices.toml", |text| text.replacen("cpa_id", "cpa", 1));
     let output = serve(folder.path());
@@ -206,7 +222,7 @@ fn a_broken_configuration_is_told_whole() {
         "did you mean \"drain\"?",
         "consumers.toml:",
         "mode",
-        "group:nobody",
+        "no [[group]] has name \"nobody\"",
         "practices.toml:",
         "provider[0].cpa",
     ] {
@@ -231,6 +247,21 @@ fn a_configuration_that_is_not_there_is_told() {
     assert!(said(&output).contains("gateway.toml"), "{output:?}");
 }
 
+/// Limits that the engine would not keep are refused where they are written.
+#[test]
+fn limits_end_where_the_engines_do() {
+    for (key, most) in [("head_bytes", 1_048_575), ("headers", 256), ("target_bytes", 65_534)] {
+        let folder = configuration();
+        change(folder.path(), "gateway.toml", |text| {
+            format!("[limits]\n{key} = {}\n\n{text}", most + 1)
+        });
+        let output = serve(folder.path());
+        assert_eq!(output.status.code(), Some(2), "{key}: {output:?}");
+        let said = said(&output);
+        assert!(said.contains(&format!("gateway.toml:2: limits.{key}")), "{key}: {said}");
+    }
+}
+
 /// A listener that is open to more than this machine is refused while there is no mutual TLS.
 #[test]
 fn a_plain_listener_stays_on_this_machine() {
@@ -246,4 +277,38 @@ fn a_plain_listener_stays_on_this_machine() {
         let said = said(&output);
         assert!(said.contains("listener[0].address"), "{address}: {said}");
     }
+}
+
+/// Log rotation: what moves the file away asks for a new one by SIGHUP.
+#[tokio::test]
+async fn a_log_file_is_opened_again() {
+    let folder = configuration();
+    let file = folder.path().join("gateway.log");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gpconnect-gateway"))
+        .args(["serve", "--config"])
+        .arg(folder.path().join("gateway.toml"))
+        .envs([("GPCG__LOG__FILE", "gateway.log"), ("GPCG__LOG__FORMAT", "json")])
+        .spawn()
+        .unwrap();
+    let holds = async |file: &Path, text: &str| {
+        let holds = async {
+            while !fs::read_to_string(file).unwrap_or_default().contains(text) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, holds).await.is_ok()
+    };
+    assert!(holds(&file, "metrics and health").await);
+    let moved = folder.path().join("gateway.log.1");
+    fs::rename(&file, &moved).unwrap();
+    let signal = |name: &str| {
+        let order = format!("kill -{name} {}", child.id());
+        assert!(Command::new("sh").args(["-c", &order]).status().unwrap().success());
+    };
+    signal("HUP");
+    assert!(holds(&moved, "taking requests").await, "what was written stays");
+    let again = holds(&file, "configuration reloaded").await;
+    signal("TERM");
+    assert!(child.wait().unwrap().success());
+    assert!(again, "the line is in the new file");
 }

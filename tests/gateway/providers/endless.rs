@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::{is_logged, is_well_again, line, others_are_well, query, scripted};
-use crate::harness::interactions as all;
-use crate::harness::{Call, Form, Mode};
+use super::{is_logged, is_well_again, line, others_are_well, query, scripted, simulated};
+use crate::harness::Mode;
 use crate::scripted::Step;
 use crate::wire::{self, Cut, Wire};
 
@@ -52,11 +51,7 @@ async fn a_body_without_end() {
 async fn a_simulated_body_without_end() {
     let (world, _provider) = scripted(SHORT).await;
     for fault in ["endless", "drip=1/100ms"] {
-        let practice = world.practice(0);
-        let call =
-            Call::new(Mode::Transparent, Form::Ods, practice, &all::READ_PATIENT, "Patient/1")
-                .with("X-Sim-Fault", fault)
-                .with("Ssp-TraceID", query(&world).header("Ssp-TraceID").unwrap());
+        let call = simulated(&world, fault);
         let mut wire = Wire::open(world.address(Mode::Transparent)).await;
         wire.write(wire::bytes(&call)).await;
         let (reply, cut) = wire.read_any("GET").await;

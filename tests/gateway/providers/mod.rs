@@ -90,6 +90,14 @@ fn elsewhere(world: &World) -> Call {
     call.with("Ssp-TraceID", &Uuid::new_v4().to_string())
 }
 
+/// A call of a practice that the simulator plays, which meets a fault there.
+fn simulated(world: &World, fault: &str) -> Call {
+    let practice = world.practice(0);
+    let interaction = &interactions::READ_PATIENT;
+    let call = Call::new(Mode::Transparent, Form::Ods, practice, interaction, "Patient/1");
+    call.with("X-Sim-Fault", fault).with("Ssp-TraceID", &Uuid::new_v4().to_string())
+}
+
 async fn send(world: &World, call: &Call) -> Reply {
     Wire::open(world.address(Mode::Transparent)).await.exchange(call).await
 }

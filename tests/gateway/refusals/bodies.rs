@@ -219,7 +219,7 @@ async fn a_refused_expectation_costs_nobody_time() {
     wire.write(head).await;
     let reply = wire.read("POST").await;
     assert_eq!(reply.status, 403, "{reply:?}");
-    if reply.header("connection").to_ascii_lowercase() == "close" {
+    if reply.header("connection").eq_ignore_ascii_case("close") {
         return;
     }
     let good = check::next(&world);

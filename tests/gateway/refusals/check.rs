@@ -85,7 +85,7 @@ async fn is_refused(world: &World, case: &Case, name: &str, bytes: &[u8], format
     is_logged(&line, &row, name);
     before.grew_by_one(&Traces::of(world).await, &row, name);
     if !case.closes {
-        serves_the_next(world, &mut wire, name).await;
+        serves_the_next(world, case.call.mode, &mut wire, name).await;
     }
 }
 
@@ -179,9 +179,9 @@ impl Traces {
 }
 
 /// The connection is good for another request, and nothing of the refused one is left on it.
-async fn serves_the_next(world: &World, wire: &mut Wire, name: &str) {
+async fn serves_the_next(world: &World, mode: Mode, wire: &mut Wire, name: &str) {
     world.arrivals();
-    let next = next(world);
+    let next = next(world).with("Ssp-From", mode.asid());
     let reply = wire.exchange(&next).await;
     assert_eq!(reply.status, 200, "{name}: the next request: {reply:?}");
     let trace_id = next.header("Ssp-TraceID").unwrap();

@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::check::all_are_refused;
-use super::region;
+use super::region::{self, NEIGHBOUR};
 use super::{Case, base, call};
-use crate::harness::Call;
-use crate::harness::interactions as all;
+use crate::harness::interactions::{self as all, Interaction};
+use crate::harness::{Call, Mode};
 
 const SSP: [&str; 4] = ["Ssp-TraceID", "Ssp-From", "Ssp-To", "Ssp-InteractionID"];
 
@@ -58,6 +58,7 @@ async fn headers_that_are_repeated() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table: one row a case")]
 async fn headers_that_are_malformed() {
     let world = region::start("").await;
     let invalid = "header_invalid";
@@ -218,5 +219,37 @@ async fn interactions_that_are_not_carried() {
         let call = if verb == "POST" { call.json(&book) } else { call };
         cases.push(Case::of(id, call, "interaction_not_carried").says("is not implemented"));
     }
+    all_are_refused(&world, cases).await;
+}
+
+/// What may be left out has to be right when it is sent, and one choice has to be left.
+#[tokio::test]
+async fn headers_of_an_assisted_consumer() {
+    let world = region::start("").await;
+    let call = |interaction: &Interaction, path: &str| {
+        world.call(Mode::Assist, interaction, path).without("Accept")
+    };
+    // A foreign sender gets no conveniences.
+    let whole = call(&all::READ_PATIENT, "Patient/1");
+    let read = || call(&all::READ_PATIENT, "Patient/1").lean();
+    let amend = || {
+        let amend = call(&all::AMEND_APPOINTMENT, "Appointment/1").lean();
+        amend.with("If-Match", "W/\"1\"").json(&json!({"resourceType": "Appointment"}))
+    };
+    let bare = || read().without("Ssp-InteractionID");
+    let to = |target: &str| Call { target: target.into(), ..bare() };
+    let cases = vec![
+        Case::of("two choices", amend().without("Ssp-InteractionID"), "interaction_ambiguous")
+            .says("fit several interactions"),
+        Case::of("no choice", to("/A20047/STU3/1/gpconnect/Observation"), "not_a_gp_connect_path"),
+        Case::of("no practice", to("/Z99999/STU3/1/gpconnect/Patient/1"), "practice_unknown"),
+        Case::of("another choice", read().with("Ssp-InteractionID", "x"), "interaction_unknown"),
+        Case::of("another's system", whole.with("Ssp-From", NEIGHBOUR), "sender_not_caller"),
+        Case::of("no system", read().with("Ssp-From", ""), "header_invalid"),
+        Case::of("another practice", read().with("Ssp-To", "999999999999"), "receiver_mismatch"),
+        Case::of("no trace id", read().with("Ssp-TraceID", "x"), "header_invalid"),
+        Case::of("no token", bare().without("Authorization"), "header_missing"),
+        Case::of("no version", amend().without("If-Match"), "header_missing"),
+    ];
     all_are_refused(&world, cases).await;
 }

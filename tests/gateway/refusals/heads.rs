@@ -1,11 +1,9 @@
-//! Heads that two parsers could read in two ways, and heads that are too much.
-
-use std::time::Duration;
+//! Heads that two parsers could read in two ways, and odd ones that they could not.
 
 use super::check::all_are_refused;
-use super::region::{self, PATIENT};
+use super::region;
 use super::{Case, base};
-use crate::harness::{Call, HOST, Mode, World};
+use crate::harness::{HOST, Mode, World};
 use crate::wire::{self, Wire};
 
 /// The bytes of a good request with `old` in place of `new`, once.
@@ -16,7 +14,7 @@ fn changed(world: &World, old: &str, new: &str) -> Vec<u8> {
 }
 
 /// The same with one more header line, CRLF included.
-fn with_line(world: &World, line: &str) -> Vec<u8> {
+pub(super) fn with_line(world: &World, line: &str) -> Vec<u8> {
     changed(world, "\r\n\r\n", &format!("\r\n{line}\r\n"))
 }
 
@@ -199,59 +197,6 @@ async fn hosts() {
     all_are_refused(&world, cases).await;
 }
 
-#[tokio::test]
-async fn heads_that_are_too_much() {
-    let settings = "[limits]\nhead_bytes = 6000\nheaders = 20\ntarget_bytes = 1000\n";
-    let world = region::start(settings).await;
-    let many: String = (0..20).map(|number| format!("X-{number}: 1\r\n")).collect();
-    let long = "a".repeat(6_000);
-    let target = format!("{}&x={}", base(&world).target, "a".repeat(1_000));
-    let path = format!("/A20047/STU3/1/gpconnect/fhir/Patient/{}", "1".repeat(1_000));
-    let to = |target: &str| Call { target: target.to_owned(), ..base(&world) };
-    let cases = vec![
-        Case::of("many headers", base(&world), "too_many_headers")
-            .says("20 fields")
-            .closes()
-            .raw(with_line(&world, &format!("{many}\r\n"))),
-        Case::of("a long header", base(&world).and("X-Long", &long), "head_too_long")
-            .says("6000 bytes")
-            .closes(),
-        Case::of(
-            "a long token",
-            base(&world).with("Authorization", &format!("Bearer {long}")),
-            "head_too_long",
-        )
-        .closes(),
-        Case::of("a long name", base(&world).and(&format!("X-{long}"), "1"), "head_too_long")
-            .closes(),
-        Case::of("a long query", to(&target), "target_too_long").says("1000 bytes").closes(),
-        Case::of("a long path", to(&path), "target_too_long").closes(),
-        Case::of("a target without end", base(&world), "target_too_long")
-            .closes()
-            .raw(format!("GET /{}", "a".repeat(20_000))),
-    ];
-    all_are_refused(&world, cases).await;
-}
-
-/// What fits exactly is not refused.
-#[tokio::test]
-async fn heads_at_their_limits() {
-    let world =
-        region::start("[limits]\nhead_bytes = 6000\nheaders = 20\ntarget_bytes = 1000\n").await;
-    let call = base(&world);
-    let free = 20 - call.headers.len();
-    let many = (0..free).fold(call.clone(), |call, number| call.and(&format!("X-{number}"), "1"));
-    let room = 6_000 - wire::bytes(&call).len() - "X-Long: \r\n".len();
-    let long = call.clone().and("X-Long", &"a".repeat(room));
-    let mut far = call.clone();
-    far.target += &format!("&x={}", "a".repeat(1_000 - far.target.len() - 3));
-    for (name, call) in
-        [("as many headers", many), ("as long a head", long), ("as long a target", far)]
-    {
-        assert_eq!(world.send(call).await.status, 200, "{name}");
-    }
-}
-
 /// A name may be asked for in capitals, and in the absolute form that servers have to accept.
 #[tokio::test]
 async fn heads_that_are_odd_and_good() {
@@ -328,28 +273,4 @@ async fn no_byte_brings_the_engines_page() {
             }
         }
     }
-}
-
-#[tokio::test]
-async fn a_dripped_head_is_cut() {
-    let world = region::start("[timeouts]\nhead = \"400ms\"\nidle = \"5s\"\n").await;
-    let whole = wire::bytes(&base(&world));
-    for (name, sent) in
-        [("one byte", 1), ("half a line", 20), ("all but the last byte", whole.len() - 1)]
-    {
-        let mut wire = Wire::open(world.address(Mode::Transparent)).await;
-        wire.write(&whole[..sent]).await;
-        // Each byte is progress, and none of it counts.
-        wire.drip(&[b'a'; 1_000], Duration::from_millis(50)).await;
-        let reply = wire.read("GET").await;
-        assert_eq!(reply.status, 408, "{name}: {reply:?}");
-        let outcome = super::Outcome::of(&reply, "json");
-        super::check::tells(&outcome, &super::contract::of("head_timeout"), "not complete", name);
-        assert_eq!(reply.header("cache-control"), "no-store", "{name}");
-        assert!(!reply.text().contains(PATIENT), "{name}");
-        assert_eq!(wire.rest().await, b"", "{name}");
-    }
-    assert_eq!(world.simulator.requests(), 0);
-    let sums = crate::exposition::Exposition::of(&world).await;
-    assert_eq!(sums.sum("requests_total", &[("fault", "head_timeout")]), 3.0);
 }

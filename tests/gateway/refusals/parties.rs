@@ -86,6 +86,7 @@ async fn senders_and_receivers() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table: one row a case")]
 async fn agreements_and_switches() {
     let world = region::start("").await;
     let from_to = |place: usize| {

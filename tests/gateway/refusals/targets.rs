@@ -155,6 +155,7 @@ async fn logical_ids() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table: one row a case")]
 async fn service_roots() {
     let world = region::start("").await;
     let root = world.practice(0).service_root.to_string();
