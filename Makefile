@@ -1,12 +1,13 @@
 # make demo    a simulated GP estate with the gateway in front of it, on this machine
 # make test    every test
 # make lint    formatting, clippy, dependency rules
+# make soak    what takes long: a region of 10,000 practices and a million agreements, in release
 # make bench   CPU per request beside a bare pingora proxy and HAProxy (some minutes)
 # Each installs what a Debian machine with a Rust toolchain lacks for it.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench setup setup-tests
+.PHONY: help demo test soak lint bench setup setup-tests
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -16,6 +17,9 @@ demo: setup
 
 test: setup setup-tests
 	cargo test --locked
+
+soak: setup setup-tests
+	cargo test --release --locked --lib -- --ignored
 
 lint:
 	cargo fmt --check

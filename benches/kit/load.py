@@ -14,10 +14,10 @@ from .processes import machine_busy
 class Load:
     """What sends the requests: one thread, a fixed number of connections, each always busy."""
 
-    def __init__(self, folder, processor, connections, programs):
+    def __init__(self, folder, processor, connections, provider, programs):
         """`programs` are all that belong to the benchmark: whatever else works is others' load."""
         self.heads, self.processor, self.connections = folder / "heads", processor, connections
-        self.programs = programs
+        self.provider, self.programs = provider, programs
 
     def round(self, contender, scenario, seconds):
         """Measures `contender`; its figures."""
@@ -25,9 +25,9 @@ class Load:
         write_heads(self.heads, scenario, contender.practices)
         if contender.log:
             os.truncate(contender.log, 0)
-        before = self.spent(contender)
+        before, slept = self.spent(contender), self.slept()
         sent = self.send(contender, seconds)
-        after = self.spent(contender)
+        after, wakes = self.spent(contender), self.slept() - slept
         wall, user, system, ours, everyone = (b - a for a, b in zip(before, after))
         require(contender, scenario, sent)
         thousands = sent["requests"] / 1_000
@@ -42,6 +42,7 @@ class Load:
             "p50_ms": sent["p50"] / 1e3,
             "p99_ms": sent["p99"] / 1e3,
             "rss_mib": contender.program.resident(),
+            "wakes": wakes / sent["requests"],
             "busy": (user + system) / wall,
             "others": max(everyone - ours, 0) / wall,
         }
@@ -54,6 +55,11 @@ class Load:
             used = resource.getrusage(who)
             ours += used.ru_utime + used.ru_stime
         return time.monotonic(), user, system, ours, machine_busy()
+
+    def slept(self):
+        """How often load and provider went to sleep so far."""
+        loads = resource.getrusage(resource.RUSAGE_CHILDREN).ru_nvcsw
+        return loads + self.provider.program.sleeps()
 
     def send(self, contender, seconds):
         """Runs wrk; what it counted."""

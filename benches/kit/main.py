@@ -26,6 +26,8 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=7, help="rounds of each scenario")
     parser.add_argument("--seconds", type=int, default=5, help="length of a round")
     parser.add_argument("--connections", type=int, default=32, help="kept-open connections")
+    parser.add_argument("--patience", type=int, default=120, metavar="SECONDS",
+                        help="how long to wait, in all, for others' work on the machine to end")
     parser.add_argument("--only", type=lambda text: text.split(","), metavar="NAMES",
                         help="contenders, by comma: direct, haproxy, bare, gateway")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="also write all figures")
@@ -33,7 +35,7 @@ def arguments():
                         help="work in this new folder and leave it: configurations, logs")
     options = parser.parse_args()
     if options.quick:
-        options.rounds, options.seconds = 1, 2
+        options.rounds, options.seconds, options.patience = 1, 2, 0
     if not 1 <= options.seconds <= LONGEST_ROUND:
         parser.error(f"--seconds must be 1 to {LONGEST_ROUND}: tokens live 300 s")
     return options
@@ -84,8 +86,8 @@ def whole(options):
 
 
 def time_limit(options):
-    """Seconds after which a run is stuck: every round twice over, and time to start."""
-    return 180 + 2 * 2 * 5 * (options.rounds + 1) * (options.seconds + 2)
+    """Seconds after which a run is stuck: every round twice over, waiting, and starting."""
+    return 180 + options.patience + 2 * 2 * 5 * (options.rounds + 1) * (options.seconds + 2)
 
 
 def folder(keep):

@@ -1,15 +1,19 @@
 """All rounds: contenders side by side in one run, so that they meet the same machine."""
 
 import pathlib
+import time
 
 from . import contenders, estate, proof
 from .load import Load
 from .machine import processors
-from .processes import stop_all
+from .processes import machine_busy, stop_all
 from .provider import Provider
 
 # Before the first round of a scenario, uncounted: pools fill, memory is touched.
 WARM_UP_SECONDS = 1
+# Processors that others may use while the machine still counts as quiet, and how long one looks.
+QUIET = 0.15
+LOOK_SECONDS = 0.3
 
 
 def run(binaries, folder, options):
@@ -23,10 +27,12 @@ def run(binaries, folder, options):
                 print(f"{contender.name}: does its work, {held} of {held} checks", flush=True)
         programs = {id(each.program): each.program for each in [provider, *runners]}
         _, load_processor = processors()
-        load = Load(folder, load_processor, options.connections, list(programs.values()))
+        load = Load(
+            folder, load_processor, options.connections, provider, list(programs.values()))
+        patience = Patience(options.patience)
         figures = []
         for scenario in estate.SCENARIOS:
-            figures += rounds(load, scenario, runners, options)
+            figures += rounds(load, scenario, runners, patience, options)
         return [about(each) for each in runners], figures
     finally:
         stop_all()
@@ -36,7 +42,6 @@ def start(binaries, folder, only):
     """Starts provider and contenders."""
     gateway, bare = binaries
     processor, load_processor = processors()
-
     provider = Provider(folder, load_processor)
     makers = {
         "direct": lambda: contenders.direct(provider),
@@ -50,7 +55,24 @@ def start(binaries, folder, only):
     return provider, [make() for make in wanted]
 
 
-def rounds(load, scenario, runners, options):
+class Patience:
+    """Waits for a quiet machine, but not longer than so many seconds in the whole run."""
+
+    def __init__(self, seconds):
+        self.left = seconds
+
+    def wait(self):
+        """Returns when nobody else works, or when patience is at an end."""
+        while self.left > 0:
+            begun, busy = time.monotonic(), machine_busy()
+            time.sleep(LOOK_SECONDS)
+            looked = time.monotonic() - begun
+            if (machine_busy() - busy) / looked < QUIET:
+                return
+            self.left -= looked
+
+
+def rounds(load, scenario, runners, patience, options):
     """Each contender once a round; the order turns by one, so that none is always first."""
     print(f"\n{scenario.title}", flush=True)
     for contender in runners:
@@ -59,6 +81,7 @@ def rounds(load, scenario, runners, options):
     for number in range(options.rounds):
         turn = number % len(runners)
         for contender in runners[turn:] + runners[:turn]:
+            patience.wait()
             figure = load.round(contender, scenario, options.seconds)
             figures.append({"round": number + 1, **figure})
             print(

@@ -62,7 +62,11 @@ class Program:
 
     def resident(self):
         """Its memory in MiB."""
-        return sum(map(resident_kib, self.family())) / 1024
+        return sum(status(pid, "VmRSS") for pid in self.family()) / 1024
+
+    def sleeps(self):
+        """How often it went to sleep so far, to be woken by whoever had work for it."""
+        return sum(status(pid, "voluntary_ctxt_switches") for pid in self.family())
 
     def check(self):
         """Raises if it has ended."""
@@ -98,13 +102,13 @@ def stat(pid):
         return None
 
 
-def resident_kib(pid):
-    """VmRSS of one process."""
+def status(pid, name):
+    """One figure of /proc/PID/status; 0 when the process is gone."""
     try:
         lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
         return 0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+    return sum(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
 def kill(pid):

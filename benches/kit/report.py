@@ -16,7 +16,7 @@ TARGETS = [
 COLUMNS = [
     ("contender", 15), ("CPU s/1,000", 11), ("min-max", 15), ("user", 7), ("system", 7),
     ("x bare", 6), ("x HAProxy", 9), ("req/s", 7), ("p50 ms", 7), ("p99 ms", 7), ("RSS MiB", 7),
-    ("busy", 5), ("others", 6),
+    ("wakes", 5), ("busy", 5), ("others", 6),
 ]
 
 
@@ -33,7 +33,8 @@ def summarise(figures):
 
 def medians(rounds):
     """The median of each figure, and the range of the headline."""
-    wanted = ["cpu", "user", "system", "per_second", "p50_ms", "p99_ms", "rss_mib", "busy", "others"]
+    wanted = ["cpu", "user", "system", "per_second", "p50_ms", "p99_ms", "rss_mib", "wakes", "busy",
+              "others"]
     result = {key: statistics.median(figure[key] for figure in rounds) for key in wanted}
     costs = [figure["cpu"] for figure in rounds]
     return {**result, "cpu_min": min(costs), "cpu_max": max(costs), "rounds": len(rounds)}
@@ -64,6 +65,8 @@ def text(about, contenders, summary):
     for scenario in SCENARIOS:
         parts += [f"{scenario.name}: {scenario.title}", *table(summary, scenario.name), ""]
     parts += ["CPU s/1,000: user and system time of the contender's processes for 1,000 requests.",
+              "wakes: how often a request found provider or load asleep; waking them is part of a"
+              " contender's cost.",
               "busy: the share of its processor that it used. others: processors that anything else"
               " used meanwhile.", ""]
     parts += starts(contenders)
@@ -85,7 +88,8 @@ def table(summary, scenario):
             f"{row['cpu']:.4f}", f"{row['cpu_min']:.4f}-{row['cpu_max']:.4f}",
             f"{row['user']:.4f}", f"{row['system']:.4f}", times(to_bare), times(to_haproxy),
             f"{row['per_second']:.0f}", f"{row['p50_ms']:.2f}", f"{row['p99_ms']:.2f}",
-            f"{row['rss_mib']:.0f}", f"{row['busy']:.0%}", f"{row['others']:.2f}",
+            f"{row['rss_mib']:.0f}", f"{row['wakes']:.2f}", f"{row['busy']:.0%}",
+            f"{row['others']:.2f}",
         ]
         padded = (f"{cell:>{width}}" for cell, (_, width) in zip(cells, COLUMNS[1:]))
         lines.append("  ".join([f"{name:<{COLUMNS[0][1]}}", *padded]))
