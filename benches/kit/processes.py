@@ -19,6 +19,8 @@ PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 # Every program started and not yet stopped, ready or not.
 STARTED = []
+# The kernel may offer a port again before its program listens.
+GIVEN_PORTS = set()
 
 
 class Program:
@@ -127,10 +129,14 @@ def machine_busy():
 
 
 def free_port():
-    """A port that nobody uses just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody uses just now, another one each time."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in GIVEN_PORTS:
+            GIVEN_PORTS.add(port)
+            return port
 
 
 def wait_until(ready, program, patience=60):
