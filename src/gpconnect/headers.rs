@@ -6,6 +6,7 @@
 use std::str::FromStr;
 
 use crate::{
+    contract::Header,
     facts::{Field, Fields},
     interaction::InteractionId,
     names::{Asid, TraceId},
@@ -15,13 +16,13 @@ use crate::{
 };
 
 /// `Ssp-TraceID`.
-pub const TRACE_ID: &str = "Ssp-TraceID";
+pub const TRACE_ID: &str = Header::TraceId.as_str();
 /// `Ssp-From`.
-pub const FROM: &str = "Ssp-From";
+pub const FROM: &str = Header::From.as_str();
 /// `Ssp-To`.
-pub const TO: &str = "Ssp-To";
+pub const TO: &str = Header::To.as_str();
 /// `Ssp-InteractionID`.
-pub const INTERACTION_ID: &str = "Ssp-InteractionID";
+pub const INTERACTION_ID: &str = Header::InteractionId.as_str();
 
 /// The four `Ssp-*` headers.
 #[derive(Clone, Copy, Debug)]
@@ -39,24 +40,24 @@ pub struct Headers {
 /// Reads the four headers and adds a fault for each that is repeated or malformed.
 pub fn read(fields: &Fields<'_>, faults: &mut Vec<Reason>) -> Headers {
     Headers {
-        trace_id: parsed(fields.trace_id, TRACE_ID, "a UUID", faults),
-        from: parsed(fields.from, FROM, "an ASID of 12 digits", faults),
-        to: parsed(fields.to, TO, "an ASID of 12 digits", faults),
+        trace_id: parsed(fields.trace_id, Header::TraceId, "a UUID", faults),
+        from: parsed(fields.from, Header::From, "an ASID of 12 digits", faults),
+        to: parsed(fields.to, Header::To, "an ASID of 12 digits", faults),
         interaction_id: interaction_id(fields.interaction_id, faults),
     }
 }
 
 fn parsed<T: FromStr>(
     field: Field<'_>,
-    name: &'static str,
+    header: Header,
     expected: &'static str,
     faults: &mut Vec<Reason>,
 ) -> Sent<T> {
-    match one(field, name, faults) {
+    match one(field, header, faults) {
         Sent::Value(text) => match text.parse() {
             Ok(value) => Sent::Value(value),
             Err(_) => {
-                faults.push(Reason::HeaderInvalid { name, length: text.len(), expected });
+                faults.push(Reason::HeaderInvalid { header, length: text.len(), expected });
                 Sent::Faulty
             }
         },
@@ -66,14 +67,14 @@ fn parsed<T: FromStr>(
 }
 
 /// The only value of a header; repeated or unreadable ones are faults.
-fn one<'r>(field: Field<'r>, name: &'static str, faults: &mut Vec<Reason>) -> Sent<&'r str> {
+fn one<'r>(field: Field<'r>, header: Header, faults: &mut Vec<Reason>) -> Sent<&'r str> {
     match field {
         Field::Absent => return Sent::Absent,
-        Field::Many => faults.push(Reason::HeaderRepeated(name)),
+        Field::Many => faults.push(Reason::HeaderRepeated(header.as_str())),
         Field::One(bytes) => match str::from_utf8(bytes) {
             Ok(text) => return Sent::Value(text),
             Err(_) => faults.push(Reason::HeaderInvalid {
-                name,
+                header,
                 length: bytes.len(),
                 expected: "ASCII text",
             }),
@@ -84,7 +85,7 @@ fn one<'r>(field: Field<'r>, name: &'static str, faults: &mut Vec<Reason>) -> Se
 
 /// An unknown id is a fault of stage 4, but there is nothing to identify then, so it is read here.
 fn interaction_id(field: Field<'_>, faults: &mut Vec<Reason>) -> Sent<InteractionId> {
-    match one(field, INTERACTION_ID, faults) {
+    match one(field, Header::InteractionId, faults) {
         Sent::Value(text) => match InteractionId::from_urn(text) {
             Some(id) => Sent::Value(id),
             None => {
@@ -101,15 +102,15 @@ fn interaction_id(field: Field<'_>, faults: &mut Vec<Reason>) -> Sent<Interactio
 /// transparent consumer; for an assisted one only `Ssp-From` when its sender is open.
 pub fn check(headers: &Headers, sender: Option<Mode>, faults: &mut Vec<Reason>) {
     let assisted = sender == Some(Mode::Assist);
-    let mut missing = |absent: bool, name| {
+    let mut missing = |absent: bool, header| {
         if absent {
-            faults.push(Reason::HeaderMissing(name));
+            faults.push(Reason::HeaderMissing(header));
         }
     };
-    missing(headers.trace_id.is_absent() && !assisted, TRACE_ID);
-    missing(headers.from.is_absent() && !assisted, FROM);
-    missing(headers.to.is_absent() && !assisted, TO);
-    missing(headers.interaction_id.is_absent() && !assisted, INTERACTION_ID);
+    missing(headers.trace_id.is_absent() && !assisted, Header::TraceId);
+    missing(headers.from.is_absent() && !assisted, Header::From);
+    missing(headers.to.is_absent() && !assisted, Header::To);
+    missing(headers.interaction_id.is_absent() && !assisted, Header::InteractionId);
 }
 
 /// Amend and cancel need the version that they change (D10).
@@ -117,13 +118,13 @@ pub fn check(headers: &Headers, sender: Option<Mode>, faults: &mut Vec<Reason>) 
 /// # Errors
 /// 400 when `If-Match` is absent, repeated, or no entity tag.
 pub fn check_if_match(fields: &Fields<'_>) -> Result<(), Reason> {
-    const NAME: &str = "If-Match";
+    const HEADER: Header = Header::IfMatch;
     match fields.if_match {
-        Field::Absent => Err(Reason::HeaderMissing(NAME)),
-        Field::Many => Err(Reason::HeaderRepeated(NAME)),
+        Field::Absent => Err(Reason::HeaderMissing(HEADER)),
+        Field::Many => Err(Reason::HeaderRepeated(HEADER.as_str())),
         Field::One(value) if is_entity_tag(value) => Ok(()),
         Field::One(value) => Err(Reason::HeaderInvalid {
-            name: NAME,
+            header: HEADER,
             length: value.len(),
             expected: "an entity tag such as W/\"1\"",
         }),

@@ -12,6 +12,7 @@
 
 pub mod accreditation;
 pub mod agreement;
+pub mod contract;
 pub mod decide;
 pub mod enablement;
 pub mod facts;
@@ -23,11 +24,13 @@ pub mod names;
 pub mod outcome;
 pub mod policy;
 pub mod rejection;
+pub mod report_only;
 pub mod sent;
 pub mod target;
 pub mod token;
 
-pub use decide::{Decision, Permit, Seen, decide};
+pub use contract::{Check, Stage};
+pub use decide::{Decision, Examination, Permit, Seen, decide, examine};
 pub use facts::RequestFacts;
 pub use policy::Policy;
 pub use rejection::Rejection;

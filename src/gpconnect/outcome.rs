@@ -143,6 +143,7 @@ impl Xml {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::Header;
 
     fn text(reason: Reason, format: Format) -> String {
         let occurrence = "0b6a1c52-3f8e-4a43-9a57-1b0c9e7d2f05";
@@ -151,7 +152,7 @@ mod tests {
 
     #[test]
     fn gp_connects_vocabulary_in_json() {
-        insta::assert_snapshot!(text(Reason::HeaderMissing("Ssp-TraceID"), Format::Json), @r#"{"resourceType":"OperationOutcome","meta":{"profile":["https://fhir.nhs.uk/STU3/StructureDefinition/GPConnect-OperationOutcome-1"]},"issue":[{"severity":"error","code":"invalid","details":{"coding":[{"system":"https://fhir.nhs.uk/STU3/ValueSet/Spine-ErrorOrWarningCode-1","code":"BAD_REQUEST","display":"Bad request"}]},"diagnostics":"Ssp-TraceID header is missing"}]}"#);
+        insta::assert_snapshot!(text(Reason::HeaderMissing(Header::TraceId), Format::Json), @r#"{"resourceType":"OperationOutcome","meta":{"profile":["https://fhir.nhs.uk/STU3/StructureDefinition/GPConnect-OperationOutcome-1"]},"issue":[{"severity":"error","code":"invalid","details":{"coding":[{"system":"https://fhir.nhs.uk/STU3/ValueSet/Spine-ErrorOrWarningCode-1","code":"BAD_REQUEST","display":"Bad request"}]},"diagnostics":"Ssp-TraceID header is missing"}]}"#);
     }
 
     #[test]

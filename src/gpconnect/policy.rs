@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 use crate::{
     interaction::{Capability, CapabilitySet, InteractionId, InteractionSet},
     names::{Asid, CpaId, HostName, OdsCode, PartyKey, ServiceRoot},
+    report_only::ReportOnly,
 };
 
 /// Place of a practice in its [`Policy`].
@@ -110,6 +111,10 @@ pub struct Consumer {
     pub interactions: InteractionSet,
     /// What the gateway does for it.
     pub mode: Mode,
+    /// The checks whose faults are only reported for a while.
+    pub report_only: ReportOnly,
+    /// Whether a refusal tells the deciding fault only, as the national proxy does.
+    pub single_issue: bool,
 }
 
 /// A data sharing agreement between two organisations, already expanded from groups.

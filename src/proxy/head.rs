@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use gpconnect::rejection::Reason;
+use gpconnect::{contract::Header, rejection::Reason};
 use memchr::memchr;
 
 use crate::config::{Limits, ServerName};
@@ -98,7 +98,7 @@ pub(super) fn check(head: &[u8], rules: &Rules<'_>) -> Result<Accepted, Reason> 
         check_header(line, &mut seen, rules)?;
         rest = behind;
     }
-    let host = seen.host.ok_or(Reason::HeaderMissing("Host"))?;
+    let host = seen.host.ok_or(Reason::HeaderMissing(Header::Host))?;
     if let Some(range) = &cut {
         let authority = head.get(range.clone()).unwrap_or_default();
         let authority = authority.get(authority_start(authority)..).unwrap_or_default();

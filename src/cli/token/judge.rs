@@ -58,9 +58,11 @@ fn scope_of_none(claims: &token::Claims<'_>, now: UnixSeconds) -> Option<Reason>
 #[expect(clippy::wildcard_enum_match_arm, reason = "the others are not about a claim")]
 pub(super) const fn claim_of(fault: &Reason) -> Option<&'static str> {
     match fault {
-        Reason::ClaimMissing(name)
-        | Reason::ClaimInvalid { name, .. }
-        | Reason::ClaimNotResource { name, .. } => Some(name),
+        Reason::ClaimMissing(claim)
+        | Reason::ClaimUnreadable { claim, .. }
+        | Reason::ClaimInvalid { claim, .. }
+        | Reason::ClaimNotResource { claim, .. }
+        | Reason::ClaimElement { claim, .. } => Some(claim.as_str()),
         Reason::ScopeMismatch(_) => Some("requested_scope"),
         Reason::TokenExpired => Some("exp"),
         Reason::OrganisationMismatch => Some("requesting_organization"),

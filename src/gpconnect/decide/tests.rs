@@ -7,7 +7,8 @@ use crate::{
     facts::{Fields, UnixSeconds},
     forward,
     interaction::{Capability, InteractionSet},
-    policy::{Agreement, Enablement, Endpoint, Endpoints, Mode, Practice, UpstreamIndex},
+    policy::{Agreement, Consumer, Enablement, Endpoint, Endpoints, Mode, Practice, UpstreamIndex},
+    report_only::ReportOnly,
 };
 
 const NOW: i64 = 1_795_420_900;
@@ -34,6 +35,8 @@ fn consumer(asid: &str, mode: Mode) -> Consumer {
         host_names: vec![],
         interactions: InteractionSet::of_1_2_7(),
         mode,
+        report_only: ReportOnly::default(),
+        single_issue: false,
     }
 }
 

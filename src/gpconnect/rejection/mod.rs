@@ -2,15 +2,22 @@
 //! table that says what it means on the wire. Its rows cite `A-...` and `B-...` of the two error
 //! vocabularies: GP Connect's own, and the Spine Secure Proxy's for the proxy's own business.
 
+mod check;
+mod examples;
+mod fix;
 mod text;
 
+pub use examples::examples;
+
 use crate::{
+    contract::{Claim, Header},
     interaction::{Capability, InteractionId, Scope, Verb},
     names::{Asid, CpaId, FromCaller, ServiceRoot},
 };
 
 /// Why a request was refused or failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(strum::EnumCount))]
 #[expect(missing_docs, reason = "names and the texts below say what the fields are")]
 pub enum Reason {
     // Stage 1, admit.
@@ -29,8 +36,8 @@ pub enum Reason {
     TargetAmbiguous(&'static str),
     NotAGpConnectPath,
     // Stage 3, headers.
-    HeaderMissing(&'static str),
-    HeaderInvalid { name: &'static str, length: usize, expected: &'static str },
+    HeaderMissing(Header),
+    HeaderInvalid { header: Header, length: usize, expected: &'static str },
     // Stage 4, interaction.
     InteractionUnknown { length: usize },
     InteractionAmbiguous,
@@ -49,9 +56,11 @@ pub enum Reason {
     NoAgreement { from: Asid, to: Asid },
     // Stage 7, token.
     TokenMalformed(&'static str),
-    ClaimMissing(&'static str),
-    ClaimInvalid { name: &'static str, fault: &'static str },
-    ClaimNotResource { name: &'static str, resource: &'static str, element: &'static str },
+    ClaimMissing(Claim),
+    ClaimUnreadable { claim: Claim, fault: &'static str },
+    ClaimInvalid { claim: Claim, fault: &'static str },
+    ClaimNotResource { claim: Claim, resource: &'static str, element: &'static str },
+    ClaimElement { claim: Claim, resource: &'static str, element: FromCaller<Box<str>> },
     ScopeMismatch(Scope),
     TokenExpired,
     OrganisationMismatch,
@@ -62,6 +71,7 @@ pub enum Reason {
     BodyTooLong { limit: usize },
     BodyTimeout { seconds: u64 },
     BodyBroken,
+    NhsNumberInvalid,
     // Stage 12, upstream.
     UpstreamUnreachable { url: FromCaller<Box<str>> },
     UpstreamInvalid { url: FromCaller<Box<str>> },
@@ -89,6 +99,8 @@ pub enum IssueType {
     TooLong,
     /// `transient`.
     Transient,
+    /// `value`.
+    Value,
 }
 
 impl IssueType {
@@ -103,6 +115,7 @@ impl IssueType {
             Self::Timeout => "timeout",
             Self::TooLong => "too-long",
             Self::Transient => "transient",
+            Self::Value => "value",
         }
     }
 }
@@ -120,6 +133,7 @@ pub enum Code {
 
 const BAD_REQUEST: Code = Code::Spine("BAD_REQUEST", "Bad request");
 const INVALID_RESOURCE: Code = Code::Spine("INVALID_RESOURCE", "Invalid validation of resource");
+const INVALID_NHS: Code = Code::Spine("INVALID_NHS_NUMBER", "Invalid NHS number");
 const ACCESS_DENIED: Code = Code::Spine("ACCESS_DENIED", "Access denied");
 const NO_RECORD_FOUND: Code = Code::Spine("NO_RECORD_FOUND", "No record found");
 const NO_ORGANISATION: Code = Code::Spine("ORGANISATION_NOT_FOUND", "Organisation not found");
@@ -134,7 +148,7 @@ impl Reason {
     /// What it means on the wire.
     #[rustfmt::skip]
     pub const fn answer(&self) -> Answer {
-        use {Code::{Proxy, ProxyMethod}, IssueType::{Forbidden, Invalid, NotFound, NotSupported, Processing, Timeout, TooLong, Transient}};
+        use {Code::{Proxy, ProxyMethod}, IssueType::{Forbidden, Invalid, NotFound, NotSupported, Processing, Timeout, TooLong, Transient, Value}};
         match self {
             Self::HeadMalformed(_)          => Answer(400, Invalid,      BAD_REQUEST,      "head_malformed"),          // A-400-HDR
             Self::Http2NotOffered           => Answer(400, Invalid,      BAD_REQUEST,      "http2_not_offered"),       // A-400-HDR
@@ -166,8 +180,10 @@ impl Reason {
             Self::NoAgreement { .. }        => Answer(403, Forbidden,    Proxy,            "no_agreement"),            // B-403-DSA
             Self::TokenMalformed(_)         => Answer(400, Invalid,      BAD_REQUEST,      "token_malformed"),         // A-400-JWT
             Self::ClaimMissing(_)           => Answer(400, Invalid,      BAD_REQUEST,      "claim_missing"),           // A-400-JWT
+            Self::ClaimUnreadable { .. }    => Answer(400, Invalid,      BAD_REQUEST,      "claim_unreadable"),        // A-400-JWT
             Self::ClaimInvalid { .. }       => Answer(400, Invalid,      BAD_REQUEST,      "claim_invalid"),           // A-400-JWT
             Self::ClaimNotResource { .. }   => Answer(422, Invalid,      INVALID_RESOURCE, "claim_not_resource"),      // A-422-JWT
+            Self::ClaimElement { .. }       => Answer(422, Invalid,      INVALID_RESOURCE, "claim_element"),           // A-422-JWT
             Self::ScopeMismatch(_)          => Answer(400, Invalid,      BAD_REQUEST,      "scope_mismatch"),          // A-400-JWT
             Self::TokenExpired              => Answer(400, Invalid,      BAD_REQUEST,      "token_expired"),           // A-400-JWT
             Self::OrganisationMismatch      => Answer(403, Forbidden,    ACCESS_DENIED,    "organisation_mismatch"),   // A-403-ORG
@@ -176,6 +192,7 @@ impl Reason {
             Self::BodyTooLong { .. }        => Answer(413, TooLong,      BAD_REQUEST,      "body_too_long"),
             Self::BodyTimeout { .. }        => Answer(408, Timeout,      BAD_REQUEST,      "body_timeout"),
             Self::BodyBroken                => Answer(400, Invalid,      BAD_REQUEST,      "body_broken"),             // A-400-HDR
+            Self::NhsNumberInvalid          => Answer(400, Value,        INVALID_NHS,      "nhs_number_invalid"),      // A-400-NHS
             Self::UpstreamUnreachable { .. } => Answer(502, Transient,   Proxy,            "upstream_unreachable"),    // B-502
             Self::UpstreamInvalid { .. }    => Answer(502, Transient,    Proxy,            "upstream_invalid"),        // B-502
             Self::UpstreamTimeout { .. }    => Answer(504, Transient,    Proxy,            "upstream_timeout"),        // B-504

@@ -30,10 +30,10 @@ impl Reason {
                 "Request body is not complete or not framed as its head says".into()
             }
             Self::GatewayFault { reference } => format!("Gateway fault, reference {reference}"),
-            Self::HeaderMissing(name) => format!("{name} header is missing"),
-            Self::HeaderInvalid { name, length, expected } => {
+            Self::HeaderMissing(header) => format!("{header} header is missing"),
+            Self::HeaderInvalid { header, length, expected } => {
                 format!(
-                    "{name} header is not valid: found {length} characters, expected {expected}"
+                    "{header} header is not valid: found {length} characters, expected {expected}"
                 )
             }
             Self::InteractionUnknown { length } => format!(
@@ -60,11 +60,18 @@ impl Reason {
             Self::TokenMalformed(fault) => {
                 format!("Authorization header is not valid: the token {fault}")
             }
-            Self::ClaimMissing(name) => format!("JWT claim {name} is missing"),
-            Self::ClaimInvalid { name, fault } => format!("JWT claim {name} {fault}"),
-            Self::ClaimNotResource { name, resource, element } => {
-                format!("JWT claim {name} is not a valid {resource}: {element}")
+            Self::ClaimMissing(claim) => format!("JWT claim {claim} is missing"),
+            Self::ClaimUnreadable { claim, fault } | Self::ClaimInvalid { claim, fault } => {
+                format!("JWT claim {claim} {fault}")
             }
+            Self::ClaimNotResource { claim, resource, element } => {
+                format!("JWT claim {claim} is not a valid {resource}: {element}")
+            }
+            Self::ClaimElement { claim, resource, element } => {
+                let element = printable(element.expose());
+                format!("JWT claim {claim} is not a valid {resource}: {element}")
+            }
+            Self::NhsNumberInvalid => "NHS number fails its check digit".into(),
             Self::ScopeMismatch(scope) => format!(
                 "JWT claim requested_scope does not fit the interaction; expected {}",
                 scope.as_str()
@@ -120,6 +127,10 @@ impl Reason {
             Self::UpstreamInvalid { .. } => "provider's answer was not valid HTTP".into(),
             Self::UpstreamTimeout { .. } => "provider did not answer in time".into(),
             Self::MediaTypeUnsupported(place) => format!("{place} names no FHIR format"),
+            // What a caller calls an element may be anything.
+            Self::ClaimElement { claim, resource, .. } => {
+                format!("JWT claim {claim} is not a valid {resource}: {{an element}}")
+            }
             Self::BodyEncoded => "request bodies must not have a Content-Encoding".into(),
             _ => self.diagnostics(),
         }

@@ -5,8 +5,8 @@ use super::{
     claims::{Device, Identifier, Organization, Practitioner, Text},
 };
 use crate::{
-    accreditation::Parties, facts::UnixSeconds, interaction::Scope, names::OdsCode,
-    rejection::Reason, sent::Sent,
+    accreditation::Parties, contract::Claim, facts::UnixSeconds, interaction::Scope,
+    names::OdsCode, rejection::Reason, sent::Sent,
 };
 
 /// How far `iat` may lie ahead of our clock, in seconds (gp-connect 7.3).
@@ -31,8 +31,8 @@ pub fn check(
     faults: &mut Vec<Reason>,
 ) {
     let mut note = |fault: Option<Reason>| faults.extend(fault);
-    note(non_empty("iss", &claims.iss));
-    note(non_empty("sub", &claims.sub));
+    note(non_empty(Claim::Iss, &claims.iss));
+    note(non_empty(Claim::Sub, &claims.sub));
     note(audience(&claims.aud, parties.map(|parties| parties.endpoint.service_root.ods_code())));
     note(issued(&claims.iat, now));
     note(lifetime(&claims.iat, &claims.exp));
@@ -44,15 +44,15 @@ pub fn check(
     note(practitioner(&claims.practitioner, &claims.sub));
 }
 
-const fn missing(name: &'static str) -> Option<Reason> {
-    Some(Reason::ClaimMissing(name))
+const fn missing(claim: Claim) -> Option<Reason> {
+    Some(Reason::ClaimMissing(claim))
 }
 
-const fn invalid(name: &'static str, fault: &'static str) -> Option<Reason> {
-    Some(Reason::ClaimInvalid { name, fault })
+const fn invalid(claim: Claim, fault: &'static str) -> Option<Reason> {
+    Some(Reason::ClaimInvalid { claim, fault })
 }
 
-fn non_empty(name: &'static str, claim: &Sent<Text<'_>>) -> Option<Reason> {
+fn non_empty(name: Claim, claim: &Sent<Text<'_>>) -> Option<Reason> {
     match claim {
         Sent::Absent => missing(name),
         Sent::Value(text) if text.is_blank() => invalid(name, "is empty"),
@@ -66,17 +66,17 @@ fn audience(claim: &Sent<Text<'_>>, practice: Option<OdsCode>) -> Option<Reason>
     let names = |text: &str, code: OdsCode| text.split('/').any(|segment| segment == code.as_str());
     match (claim, practice) {
         (Sent::Value(text), Some(code)) if !text.is_blank() && !names(text.as_str(), code) => {
-            invalid("aud", "does not name this practice")
+            invalid(Claim::Aud, "does not name this practice")
         }
-        _ => non_empty("aud", claim),
+        _ => non_empty(Claim::Aud, claim),
     }
 }
 
 fn issued(iat: &Sent<i64>, now: UnixSeconds) -> Option<Reason> {
     match iat {
-        Sent::Absent => missing("iat"),
+        Sent::Absent => missing(Claim::Iat),
         Sent::Value(iat) if iat.saturating_sub(now.0) > MAX_AHEAD_SECONDS => {
-            invalid("iat", "lies more than 300 seconds in the future")
+            invalid(Claim::Iat, "lies more than 300 seconds in the future")
         }
         Sent::Value(_) | Sent::Faulty => None,
     }
@@ -84,9 +84,9 @@ fn issued(iat: &Sent<i64>, now: UnixSeconds) -> Option<Reason> {
 
 fn lifetime(iat: &Sent<i64>, exp: &Sent<i64>) -> Option<Reason> {
     match (iat, exp) {
-        (_, Sent::Absent) => missing("exp"),
+        (_, Sent::Absent) => missing(Claim::Exp),
         (Sent::Value(iat), Sent::Value(exp)) if exp.checked_sub(*iat) != Some(LIFETIME_SECONDS) => {
-            invalid("exp", "is not 300 seconds after iat")
+            invalid(Claim::Exp, "is not 300 seconds after iat")
         }
         _ => None,
     }
@@ -102,9 +102,9 @@ fn expiry(exp: &Sent<i64>, now: UnixSeconds) -> Option<Reason> {
 
 fn reason_for_request(claim: &Sent<Text<'_>>) -> Option<Reason> {
     match claim {
-        Sent::Absent => missing("reason_for_request"),
+        Sent::Absent => missing(Claim::ReasonForRequest),
         Sent::Value(text) if !matches!(text.as_str(), "directcare" | "migration") => {
-            invalid("reason_for_request", "is not directcare")
+            invalid(Claim::ReasonForRequest, "is not directcare")
         }
         Sent::Value(_) | Sent::Faulty => None,
     }
@@ -112,7 +112,7 @@ fn reason_for_request(claim: &Sent<Text<'_>>) -> Option<Reason> {
 
 fn requested_scope(claim: &Sent<Text<'_>>, wanted: Option<Scope>) -> Option<Reason> {
     match (claim, wanted) {
-        (Sent::Absent, _) => missing("requested_scope"),
+        (Sent::Absent, _) => missing(Claim::RequestedScope),
         // 1.6 adds the confidentiality behind a blank.
         (Sent::Value(text), Some(wanted))
             if text.as_str().split(' ').next() != Some(wanted.as_str()) =>
@@ -128,7 +128,7 @@ fn is_complete(identifier: &Identifier<'_>) -> bool {
 }
 
 fn device(claim: &Sent<Device<'_>>) -> Option<Reason> {
-    const NAME: &str = "requesting_device";
+    const NAME: Claim = Claim::RequestingDevice;
     match claim {
         Sent::Absent => missing(NAME),
         Sent::Value(device) if !device.identifier.items().first().is_some_and(is_complete) => {
@@ -141,7 +141,7 @@ fn device(claim: &Sent<Device<'_>>) -> Option<Reason> {
 }
 
 fn organization(claim: &Sent<Organization<'_>>, sender: Option<OdsCode>) -> Option<Reason> {
-    const NAME: &str = "requesting_organization";
+    const NAME: Claim = Claim::RequestingOrganization;
     let organization = match claim {
         Sent::Absent => return missing(NAME),
         Sent::Faulty => return None,
@@ -161,7 +161,7 @@ fn organization(claim: &Sent<Organization<'_>>, sender: Option<OdsCode>) -> Opti
 }
 
 fn practitioner(claim: &Sent<Practitioner<'_>>, sub: &Sent<Text<'_>>) -> Option<Reason> {
-    const NAME: &str = "requesting_practitioner";
+    const NAME: Claim = Claim::RequestingPractitioner;
     let practitioner = match claim {
         Sent::Absent => return missing(NAME),
         Sent::Faulty => return None,
@@ -171,7 +171,7 @@ fn practitioner(claim: &Sent<Practitioner<'_>>, sub: &Sent<Text<'_>>) -> Option<
         return invalid(NAME, "lacks id");
     };
     if matches!(sub, Sent::Value(sub) if sub.as_str() != id) {
-        return invalid("sub", "is not the id of requesting_practitioner");
+        return invalid(Claim::Sub, "is not the id of requesting_practitioner");
     }
     let name = practitioner.name.items().first();
     if name.and_then(|name| name.family.text()).is_none() {

@@ -8,6 +8,7 @@ use serde::{
 };
 
 use crate::{
+    contract::Claim,
     rejection::Reason,
     sent::{FromJson, Sent},
 };
@@ -178,23 +179,29 @@ pub fn read<'t>(payload: &'t [u8], faults: &mut Vec<Reason>) -> Result<Claims<'t
         return Err(malformed);
     }
     let Ok(mut claims) = serde_json::from_str::<Claims<'t>>(text) else { return Err(malformed) };
-    let mut simple = |name, faulty, fault| {
+    let mut simple = |claim, faulty, fault| {
         if faulty {
-            faults.push(Reason::ClaimInvalid { name, fault });
+            faults.push(Reason::ClaimUnreadable { claim, fault });
         }
     };
-    simple("iss", claims.iss.is_faulty(), "is not a string");
-    simple("sub", claims.sub.is_faulty(), "is not a string");
-    simple("aud", claims.aud.is_faulty(), "is not a string");
-    simple("iat", claims.iat.is_faulty(), "is not a whole number of seconds");
-    simple("exp", claims.exp.is_faulty(), "is not a whole number of seconds");
-    simple("reason_for_request", claims.reason_for_request.is_faulty(), "is not a string");
-    simple("requested_scope", claims.requested_scope.is_faulty(), "is not a string");
-    check_type(&mut claims.device, "requesting_device", "Device", |it| &it.resource_type, faults);
+    simple(Claim::Iss, claims.iss.is_faulty(), "is not a string");
+    simple(Claim::Sub, claims.sub.is_faulty(), "is not a string");
+    simple(Claim::Aud, claims.aud.is_faulty(), "is not a string");
+    simple(Claim::Iat, claims.iat.is_faulty(), "is not a whole number of seconds");
+    simple(Claim::Exp, claims.exp.is_faulty(), "is not a whole number of seconds");
+    simple(Claim::ReasonForRequest, claims.reason_for_request.is_faulty(), "is not a string");
+    simple(Claim::RequestedScope, claims.requested_scope.is_faulty(), "is not a string");
+    check_type(
+        &mut claims.device,
+        Claim::RequestingDevice,
+        "Device",
+        |it| &it.resource_type,
+        faults,
+    );
     let organization = &mut claims.organization;
     check_type(
         organization,
-        "requesting_organization",
+        Claim::RequestingOrganization,
         "Organization",
         |it| &it.resource_type,
         faults,
@@ -202,7 +209,7 @@ pub fn read<'t>(payload: &'t [u8], faults: &mut Vec<Reason>) -> Result<Claims<'t
     let practitioner = &mut claims.practitioner;
     check_type(
         practitioner,
-        "requesting_practitioner",
+        Claim::RequestingPractitioner,
         "Practitioner",
         |it| &it.resource_type,
         faults,
@@ -213,7 +220,7 @@ pub fn read<'t>(payload: &'t [u8], faults: &mut Vec<Reason>) -> Result<Claims<'t
 /// Makes a claim faulty that is no resource of type `expected`.
 fn check_type<'t, T>(
     claim: &mut Sent<T>,
-    name: &'static str,
+    name: Claim,
     expected: &'static str,
     resource_type: impl Fn(&T) -> &Sent<Text<'t>>,
     faults: &mut Vec<Reason>,
@@ -227,5 +234,5 @@ fn check_type<'t, T>(
         Sent::Value(_) => "resourceType",
     };
     *claim = Sent::Faulty;
-    faults.push(Reason::ClaimNotResource { name, resource: expected, element });
+    faults.push(Reason::ClaimNotResource { claim: name, resource: expected, element });
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use base64_simd::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
-use crate::{facts::Field, rejection::Reason};
+use crate::{contract::Header, facts::Field, rejection::Reason};
 
 /// The decoded JSON text of the claims.
 pub struct Payload(Vec<u8>);
@@ -41,7 +41,7 @@ struct JoseHeader<'t> {
 /// 400 for a header that is missing, repeated, or no unsecured JWT.
 pub fn open(authorization: Field<'_>, limit: usize) -> Result<Payload, Reason> {
     let text = match authorization {
-        Field::Absent => return Err(Reason::HeaderMissing("Authorization")),
+        Field::Absent => return Err(Reason::HeaderMissing(Header::Authorization)),
         Field::Many => return Err(Reason::HeaderRepeated("Authorization")),
         Field::One(bytes) => str::from_utf8(bytes).or(Err(malformed("is not ASCII text")))?,
     };
@@ -139,7 +139,10 @@ mod tests {
             };
             assert!(same, "{name}: {fault:?}");
         }
-        assert_eq!(open(Field::Absent, 9).unwrap_err(), Reason::HeaderMissing("Authorization"));
+        assert_eq!(
+            open(Field::Absent, 9).unwrap_err(),
+            Reason::HeaderMissing(Header::Authorization)
+        );
         assert_eq!(open(Field::Many, 9).unwrap_err(), Reason::HeaderRepeated("Authorization"));
     }
 }

@@ -1,0 +1,129 @@
+//! One example of every reason, for the documentation and for tests of whole answers.
+
+use super::Reason;
+use crate::{
+    contract::{Claim, Header},
+    interaction::{Capability, InteractionId, Scope, Verb},
+    names::{Asid, CpaId, ServiceRoot},
+};
+
+/// One example of every reason, in the order of the table. The values are made up.
+pub fn examples() -> Vec<Reason> {
+    let mut all = Vec::from(of_head());
+    all.extend(of_interaction());
+    all.extend(of_accreditation());
+    all.extend(of_token());
+    all.extend(of_provider());
+    all
+}
+
+fn of_head() -> [Reason; 15] {
+    [
+        Reason::HeadMalformed("a line ends in a bare LF"),
+        Reason::Http2NotOffered,
+        Reason::HeaderRepeated(Header::From.as_str()),
+        Reason::HeadTimeout { seconds: 10 },
+        Reason::HeadTooLong { limit: 65_536 },
+        Reason::TooManyHeaders { limit: 100 },
+        Reason::TargetTooLong { limit: 8_192 },
+        Reason::HostNotServed,
+        Reason::BodyEncoded,
+        Reason::Overloaded,
+        Reason::MethodNotCarried,
+        Reason::TargetAmbiguous("it contains a backslash"),
+        Reason::NotAGpConnectPath,
+        Reason::HeaderMissing(Header::TraceId),
+        Reason::HeaderInvalid { header: Header::TraceId, length: 10, expected: "a UUID" },
+    ]
+}
+
+fn of_interaction() -> [Reason; 6] {
+    let id = InteractionId::SearchPatient;
+    [
+        Reason::InteractionUnknown { length: 57 },
+        Reason::InteractionAmbiguous,
+        Reason::InteractionNotCarried(InteractionId::MigrateBinary),
+        Reason::InteractionMismatch { id, verb: Verb::Post, shape: "Patient".into() },
+        Reason::LogicalIdMissing(InteractionId::ReadAppointment),
+        Reason::MediaTypeUnsupported("Accept"),
+    ]
+}
+
+fn of_accreditation() -> Vec<Reason> {
+    let asid = |text: &str| text.parse::<Asid>().ok();
+    let mut reasons = vec![Reason::SenderNotCaller(asid("990000000302"))];
+    reasons.extend(asid("990000000302").map(Reason::SenderNotAccredited));
+    reasons.push(Reason::PracticeUnknown);
+    reasons.push(Reason::ReceiverNotAccredited(asid("990000000103")));
+    reasons.push(Reason::ReceiverMismatch);
+    let root = "https://gp.example/A20047/STU3/1/gpconnect/structured";
+    reasons.extend(root.parse::<ServiceRoot>().ok().map(|registered| Reason::EndpointVaries {
+        registered,
+        cpa_id: "S20001A000182".parse::<CpaId>().ok(),
+        target: "https://10.2.3.4/A20047/STU3/1/gpconnect/structured/Patient/17".into(),
+    }));
+    let pair = asid("990000000301").zip(asid("990000000102"));
+    reasons.extend(pair.map(|(from, to)| Reason::NoAgreement { from, to }));
+    reasons
+}
+
+fn of_token() -> [Reason; 11] {
+    let device = Claim::RequestingDevice;
+    [
+        Reason::TokenMalformed("is not base64url without padding"),
+        Reason::ClaimMissing(Claim::Iss),
+        Reason::ClaimUnreadable { claim: Claim::Iat, fault: "is not a whole number of seconds" },
+        Reason::ClaimInvalid { claim: Claim::Exp, fault: "is not 300 seconds after iat" },
+        Reason::ClaimNotResource { claim: device, resource: "Device", element: "resourceType" },
+        Reason::ClaimElement { claim: device, resource: "Device", element: "invalidField".into() },
+        Reason::ScopeMismatch(Scope::PatientRead),
+        Reason::TokenExpired,
+        Reason::OrganisationMismatch,
+        Reason::GpConnectDisabled,
+        Reason::CapabilityDisabled(Capability::Structured),
+    ]
+}
+
+fn of_provider() -> [Reason; 8] {
+    let url = || "https://gp.example/A20047/STU3/1/gpconnect/Slot".into();
+    [
+        Reason::BodyTooLong { limit: 65_536 },
+        Reason::BodyTimeout { seconds: 30 },
+        Reason::BodyBroken,
+        Reason::NhsNumberInvalid,
+        Reason::UpstreamUnreachable { url: url() },
+        Reason::UpstreamInvalid { url: url() },
+        Reason::UpstreamTimeout { url: url() },
+        Reason::GatewayFault { reference: "0e6a2c1f-4c1b-4c62-9a53-5b6a1d1f9e70".into() },
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use strum::EnumCount;
+
+    use super::*;
+    use crate::contract::Check;
+
+    #[test]
+    fn every_reason_has_one_example_and_a_word_of_its_own() {
+        let words: BTreeSet<_> = examples().iter().map(Reason::word).collect();
+        assert_eq!((examples().len(), words.len()), (Reason::COUNT, Reason::COUNT));
+    }
+
+    #[test]
+    fn the_examples_stand_in_the_order_of_their_stages() {
+        let of_claims = |check: Check| check.stage();
+        assert!(examples().is_sorted_by_key(|reason| of_claims(reason.check())));
+    }
+
+    #[test]
+    fn each_reason_says_what_to_do() {
+        for reason in examples() {
+            let fix = reason.fix();
+            assert!(fix.ends_with('.') && fix.len() > 20, "{}: {fix}", reason.word());
+        }
+    }
+}
