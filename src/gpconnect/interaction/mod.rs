@@ -7,11 +7,13 @@ mod identify;
 pub(crate) mod path;
 mod sets;
 mod table;
+mod token_rules;
 
 pub use identify::{Identified, derive, identify};
 pub use path::{FhirPath, wire_shape};
 pub use sets::{CapabilitySet, InteractionSet};
 pub use table::{Interaction, InteractionId, TABLE};
+pub use token_rules::{Release, TokenRules};
 
 /// What a service root stands for. Foundations and Appointments usually share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -6,6 +6,7 @@ use super::{
     Kind::{self, Command, Query},
     Scope::{self, OrganizationRead, PatientRead, PatientWrite},
     Verb::{self, Get, Post, Put},
+    token_rules::{MIGRATE_DOCUMENT, MIGRATE_RECORD, RECORD, TokenRules, V0, V1},
 };
 
 /// One GP Connect API call kind. Its facts stand in [`TABLE`].
@@ -58,6 +59,8 @@ pub struct Interaction {
     pub kind: Kind,
     /// Which service root it uses.
     pub capability: Capability,
+    /// What its token must say where versions differ.
+    pub token: TokenRules,
     /// Whether 1.2.7 has it; the others are neighbours.
     pub in_1_2_7: bool,
     /// The id on the wire.
@@ -69,7 +72,7 @@ const PREFIX: &str = "urn:nhs:names:services:gpconnect:";
 
 macro_rules! row {
     ($id:ident, $verb:ident, $path:literal, $scope:ident, $cacheable:literal, $kind:ident,
-     $capability:ident, $in:literal, $rest:literal) => {
+     $capability:ident, $token:ident, $in:literal, $rest:literal) => {
         Interaction {
             id: InteractionId::$id,
             verb: $verb,
@@ -78,6 +81,7 @@ macro_rules! row {
             cacheable: $cacheable,
             kind: $kind,
             capability: $capability,
+            token: $token,
             in_1_2_7: $in,
             urn: concat!("urn:nhs:names:services:gpconnect:", $rest),
         }
@@ -87,34 +91,34 @@ macro_rules! row {
 #[rustfmt::skip]
 /// Every interaction, in the order of [`InteractionId`].
 pub const TABLE: &[Interaction] = &[
-    //   id                      verb  path                                   scope             cached kind     capability    1.2.7  id, after the common prefix
-    row!(ReadMetadata,              Get,  "metadata",                            OrganizationRead, true,  Query,   Foundations,  true,  "fhir:rest:read:metadata-1"),
-    row!(ReadPatient,               Get,  "Patient/{id}",                        PatientRead,      false, Query,   Foundations,  true,  "fhir:rest:read:patient-1"),
-    row!(SearchPatient,             Get,  "Patient",                             PatientRead,      false, Query,   Foundations,  true,  "fhir:rest:search:patient-1"),
-    row!(ReadPractitioner,          Get,  "Practitioner/{id}",                   OrganizationRead, false, Query,   Foundations,  true,  "fhir:rest:read:practitioner-1"),
-    row!(SearchPractitioner,        Get,  "Practitioner",                        OrganizationRead, false, Query,   Foundations,  true,  "fhir:rest:search:practitioner-1"),
-    row!(ReadOrganization,          Get,  "Organization/{id}",                   OrganizationRead, true,  Query,   Foundations,  true,  "fhir:rest:read:organization-1"),
-    row!(SearchOrganization,        Get,  "Organization",                        OrganizationRead, true,  Query,   Foundations,  true,  "fhir:rest:search:organization-1"),
-    row!(ReadLocation,              Get,  "Location/{id}",                       OrganizationRead, false, Query,   Foundations,  true,  "fhir:rest:read:location-1"),
-    row!(RegisterPatient,           Post, "Patient/$gpc.registerpatient",        PatientWrite,     false, Command, Foundations,  true,  "fhir:operation:gpc.registerpatient-1"),
-    row!(SearchSlot,                Get,  "Slot",                                OrganizationRead, false, Query,   Appointments, true,  "fhir:rest:search:slot-1"),
-    row!(ReadAppointment,           Get,  "Appointment/{id}",                    PatientRead,      false, Query,   Appointments, true,  "fhir:rest:read:appointment-1"),
-    row!(BookAppointment,           Post, "Appointment",                         PatientWrite,     false, Command, Appointments, true,  "fhir:rest:create:appointment-1"),
-    row!(AmendAppointment,          Put,  "Appointment/{id}",                    PatientWrite,     false, Command, Appointments, true,  "fhir:rest:update:appointment-1"),
-    row!(CancelAppointment,         Put,  "Appointment/{id}",                    PatientWrite,     false, Command, Appointments, true,  "fhir:rest:cancel:appointment-1"),
-    row!(SearchPatientAppointments, Get,  "Patient/{id}/Appointment",            PatientRead,      false, Query,   Appointments, true,  "fhir:rest:search:patient_appointments-1"),
-    row!(GetStructuredRecord,       Post, "Patient/$gpc.getstructuredrecord",    PatientRead,      false, Query,   Structured,   true,  "fhir:operation:gpc.getstructuredrecord-1"),
-    row!(ReadStructuredMetadata,    Get,  "metadata",                            OrganizationRead, true,  Query,   Structured,   true,  "structured:fhir:rest:read:metadata-1"),
-    row!(SearchHealthcareService,   Get,  "HealthcareService",                   OrganizationRead, false, Query,   Foundations,  false, "fhir:rest:search:healthcareservice-1"),
-    row!(ReadHealthcareService,     Get,  "HealthcareService/{id}",              OrganizationRead, false, Query,   Foundations,  false, "fhir:rest:read:healthcareservice-1"),
-    row!(ReadDocumentsMetadata,     Get,  "metadata",                            OrganizationRead, true,  Query,   Documents,    false, "documents:fhir:rest:read:metadata-1"),
-    row!(SearchDocumentsPatient,    Get,  "Patient",                             PatientRead,      false, Query,   Documents,    false, "documents:fhir:rest:search:patient-1"),
-    row!(SearchDocumentReference,   Get,  "Patient/{id}/DocumentReference",      PatientRead,      false, Query,   Documents,    false, "documents:fhir:rest:search:documentreference-1"),
-    row!(ReadBinary,                Get,  "Binary/{id}",                         PatientRead,      false, Query,   Documents,    false, "documents:fhir:rest:read:binary-1"),
-    row!(MigrateBinary,             Get,  "Binary/{id}",                         PatientRead,      false, Query,   Documents,    false, "documents:fhir:rest:migrate:binary-1"),
-    row!(MigrateStructuredRecord,   Post, "Patient/$gpc.migratestructuredrecord", PatientRead,     false, Query,   Structured,   false, "fhir:operation:gpc.migratestructuredrecord-1"),
-    row!(GetCareRecord,             Post, "Patient/$gpc.getcarerecord",          PatientRead,      false, Query,   Html,         false, "fhir:operation:gpc.getcarerecord"),
-    row!(ReadHtmlMetadata,          Get,  "metadata",                            OrganizationRead, true,  Query,   Html,         false, "fhir:rest:read:metadata"),
+    //   id                      verb  path                                   scope             cached kind     capability    token             1.2.7  id, after the common prefix
+    row!(ReadMetadata,              Get,  "metadata",                            OrganizationRead, true,  Query,   Foundations,  V1,               true,  "fhir:rest:read:metadata-1"),
+    row!(ReadPatient,               Get,  "Patient/{id}",                        PatientRead,      false, Query,   Foundations,  V1,               true,  "fhir:rest:read:patient-1"),
+    row!(SearchPatient,             Get,  "Patient",                             PatientRead,      false, Query,   Foundations,  V1,               true,  "fhir:rest:search:patient-1"),
+    row!(ReadPractitioner,          Get,  "Practitioner/{id}",                   OrganizationRead, false, Query,   Foundations,  V1,               true,  "fhir:rest:read:practitioner-1"),
+    row!(SearchPractitioner,        Get,  "Practitioner",                        OrganizationRead, false, Query,   Foundations,  V1,               true,  "fhir:rest:search:practitioner-1"),
+    row!(ReadOrganization,          Get,  "Organization/{id}",                   OrganizationRead, true,  Query,   Foundations,  V1,               true,  "fhir:rest:read:organization-1"),
+    row!(SearchOrganization,        Get,  "Organization",                        OrganizationRead, true,  Query,   Foundations,  V1,               true,  "fhir:rest:search:organization-1"),
+    row!(ReadLocation,              Get,  "Location/{id}",                       OrganizationRead, false, Query,   Foundations,  V1,               true,  "fhir:rest:read:location-1"),
+    row!(RegisterPatient,           Post, "Patient/$gpc.registerpatient",        PatientWrite,     false, Command, Foundations,  V1,               true,  "fhir:operation:gpc.registerpatient-1"),
+    row!(SearchSlot,                Get,  "Slot",                                OrganizationRead, false, Query,   Appointments, V1,               true,  "fhir:rest:search:slot-1"),
+    row!(ReadAppointment,           Get,  "Appointment/{id}",                    PatientRead,      false, Query,   Appointments, V1,               true,  "fhir:rest:read:appointment-1"),
+    row!(BookAppointment,           Post, "Appointment",                         PatientWrite,     false, Command, Appointments, V1,               true,  "fhir:rest:create:appointment-1"),
+    row!(AmendAppointment,          Put,  "Appointment/{id}",                    PatientWrite,     false, Command, Appointments, V1,               true,  "fhir:rest:update:appointment-1"),
+    row!(CancelAppointment,         Put,  "Appointment/{id}",                    PatientWrite,     false, Command, Appointments, V1,               true,  "fhir:rest:cancel:appointment-1"),
+    row!(SearchPatientAppointments, Get,  "Patient/{id}/Appointment",            PatientRead,      false, Query,   Appointments, V1,               true,  "fhir:rest:search:patient_appointments-1"),
+    row!(GetStructuredRecord,       Post, "Patient/$gpc.getstructuredrecord",    PatientRead,      false, Query,   Structured,   RECORD,           true,  "fhir:operation:gpc.getstructuredrecord-1"),
+    row!(ReadStructuredMetadata,    Get,  "metadata",                            OrganizationRead, true,  Query,   Structured,   V1,               true,  "structured:fhir:rest:read:metadata-1"),
+    row!(SearchHealthcareService,   Get,  "HealthcareService",                   OrganizationRead, false, Query,   Foundations,  V1,               false, "fhir:rest:search:healthcareservice-1"),
+    row!(ReadHealthcareService,     Get,  "HealthcareService/{id}",              OrganizationRead, false, Query,   Foundations,  V1,               false, "fhir:rest:read:healthcareservice-1"),
+    row!(ReadDocumentsMetadata,     Get,  "metadata",                            OrganizationRead, true,  Query,   Documents,    V1,               false, "documents:fhir:rest:read:metadata-1"),
+    row!(SearchDocumentsPatient,    Get,  "Patient",                             PatientRead,      false, Query,   Documents,    RECORD,           false, "documents:fhir:rest:search:patient-1"),
+    row!(SearchDocumentReference,   Get,  "Patient/{id}/DocumentReference",      PatientRead,      false, Query,   Documents,    RECORD,           false, "documents:fhir:rest:search:documentreference-1"),
+    row!(ReadBinary,                Get,  "Binary/{id}",                         PatientRead,      false, Query,   Documents,    RECORD,           false, "documents:fhir:rest:read:binary-1"),
+    row!(MigrateBinary,             Get,  "Binary/{id}",                         PatientRead,      false, Query,   Documents,    MIGRATE_DOCUMENT, false, "documents:fhir:rest:migrate:binary-1"),
+    row!(MigrateStructuredRecord,   Post, "Patient/$gpc.migratestructuredrecord", PatientRead,     false, Query,   Structured,   MIGRATE_RECORD,   false, "fhir:operation:gpc.migratestructuredrecord-1"),
+    row!(GetCareRecord,             Post, "Patient/$gpc.getcarerecord",          PatientRead,      false, Query,   Html,         V0,               false, "fhir:operation:gpc.getcarerecord"),
+    row!(ReadHtmlMetadata,          Get,  "metadata",                            OrganizationRead, true,  Query,   Html,         V0,               false, "fhir:rest:read:metadata"),
 ];
 
 impl InteractionId {
