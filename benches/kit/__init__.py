@@ -10,4 +10,5 @@ proof        whether a contender really checks what it claims to check
 load         one round of requests
 measure      all rounds of a scenario, interleaved
 report       medians, ratios, tables, targets
+instructions the other command: instructions a request, without load by the clock
 """

@@ -16,9 +16,9 @@ class Unable(Exception):
     """The run can't go on; the text says why and what to do."""
 
 
-def set_up():
+def set_up(packages=PACKAGES):
     """Installs the Debian packages that are missing, without starting any service."""
-    missing = [name for name in PACKAGES if not shutil.which(name, path=search_path())]
+    missing = [name for name in packages if not shutil.which(name, path=search_path())]
     if not missing:
         return
     by_hand = f"install them yourself: apt-get install {' '.join(missing)}"
