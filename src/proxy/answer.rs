@@ -6,6 +6,8 @@ use gpconnect::{Rejection, media::Format, names::TraceId, outcome, rejection::Re
 use pingora::{Result, http::ResponseHeader, proxy::Session};
 use uuid::Uuid;
 
+use super::rehearsal::Refusal;
+
 /// An answer of our own.
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -16,6 +18,13 @@ pub(super) struct Answer {
 
 /// How long a caller waits before it asks an overloaded gateway again.
 const RETRY_AFTER_SECONDS: &str = "1";
+
+impl From<Answer> for Refusal {
+    fn from(answer: Answer) -> Self {
+        let Answer { status, headers, body } = answer;
+        Self { status, headers, body }
+    }
+}
 
 impl Answer {
     /// The answer for a rejection.

@@ -160,14 +160,7 @@ impl Front {
             }
         };
         let accepted = head::check(buffer.get(..end).unwrap_or_default(), &rules);
-        Some(accepted.map(|accepted| {
-            if let Some(cut) = accepted.cut {
-                // Origin form: what follows the authority moves up to where the target begins.
-                let behind = buffer.split_off(cut.end);
-                buffer.truncate(cut.start);
-                buffer.unsplit(behind);
-            }
-        }))
+        Some(accepted.map(|accepted| accepted.into_origin_form(buffer)))
     }
 
     /// Answers, tells log and metrics, and closes.

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use bytes::BytesMut;
 use gpconnect::{contract::Header, rejection::Reason};
 use memchr::memchr;
 
@@ -82,6 +83,18 @@ pub(super) struct Accepted {
     /// The `http://{authority}` of an absolute-form target, to be cut out: what is handed on is
     /// origin form.
     pub(super) cut: Option<Range<usize>>,
+}
+
+impl Accepted {
+    /// Cuts the authority out of `bytes`, which begin with the head: what follows it moves up to
+    /// where the target begins.
+    pub(super) fn into_origin_form(self, bytes: &mut BytesMut) {
+        if let Some(cut) = self.cut {
+            let behind = bytes.split_off(cut.end);
+            bytes.truncate(cut.start);
+            bytes.unsplit(behind);
+        }
+    }
 }
 
 /// Checks a whole head, which ends in an empty line.

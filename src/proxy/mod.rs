@@ -12,6 +12,7 @@ mod fault;
 mod front;
 mod gateway;
 mod head;
+pub mod rehearsal;
 mod request;
 mod response;
 mod service;

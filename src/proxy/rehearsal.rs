@@ -1,0 +1,162 @@
+//! One request through the gateway's own steps, without a connection and without a provider: what
+//! `explain` shows is what the live gateway does, because it is the same code. The engine parses the
+//! head and reads the body here too.
+
+use std::net::SocketAddr;
+
+use bytes::{Bytes, BytesMut};
+use gpconnect::{
+    Permit, Rejection, facts::Fields, media::Format, names::TraceId, rejection::Reason,
+};
+use http::header;
+use pingora::{http::RequestHeader, proxy::Session};
+use tokio::io::{AsyncWriteExt, DuplexStream};
+
+use super::{
+    answer::Answer,
+    body, convert,
+    head::{self, Rules, Scan},
+    request::Outgoing,
+};
+use crate::snapshot::Snapshot;
+
+/// A request that stage 1 let in.
+pub struct Arrived {
+    session: Session,
+    /// The caller's end, kept so that the connection does not look broken.
+    _caller: DuplexStream,
+}
+
+/// Stage 1 for `message`, as it would arrive at the listener of place `listener`. None when the
+/// head has no end, or the configuration has no such listener.
+///
+/// # Errors
+/// What the front refuses it with.
+pub async fn arrive(
+    message: &[u8],
+    snapshot: &Snapshot,
+    listener: usize,
+) -> Option<Result<Arrived, Reason>> {
+    let server_names = &snapshot.entrance(listener)?.server_names;
+    let rules = Rules { limits: snapshot.limits, server_names };
+    let end = match Scan::default().end(message, &rules) {
+        Ok(end) => end?,
+        Err(reason) => return Some(Err(reason)),
+    };
+    let (head, behind) = message.split_at_checked(end)?;
+    let accepted = match head::check(head, &rules) {
+        Ok(accepted) => accepted,
+        Err(reason) => return Some(Err(reason)),
+    };
+    let mut bytes = BytesMut::from(head);
+    accepted.into_origin_form(&mut bytes);
+    bytes.extend_from_slice(behind);
+    Some(parse(&bytes).await)
+}
+
+/// Lets the engine read it, from a connection that ends behind it.
+async fn parse(message: &[u8]) -> Result<Arrived, Reason> {
+    let broken = || Reason::HeadMalformed("the engine can't read it");
+    let (mut caller, gateway) = tokio::io::duplex(message.len() + 1_024);
+    caller.write_all(message).await.or(Err(broken()))?;
+    caller.shutdown().await.or(Err(broken()))?;
+    let mut session = Session::new_h1(Box::new(gateway));
+    match session.as_downstream_mut().read_request().await {
+        Ok(true) => Ok(Arrived { session, _caller: caller }),
+        Ok(false) | Err(_) => Err(broken()),
+    }
+}
+
+impl Arrived {
+    /// Its method.
+    pub fn method(&self) -> &str {
+        self.session.req_header().method.as_str()
+    }
+
+    /// Its target in origin form.
+    pub fn target(&self) -> &str {
+        convert::target(self.session.req_header())
+    }
+
+    /// The header fields that the decision looks at.
+    pub fn fields(&self) -> Fields<'_> {
+        convert::fields(self.session.req_header())
+    }
+
+    /// Stage 9: the whole body.
+    ///
+    /// # Errors
+    /// As the gateway refuses it.
+    pub async fn body(&mut self, snapshot: &Snapshot) -> Result<Bytes, Reason> {
+        let (limit, deadline) = (snapshot.limits.body_bytes, snapshot.timeouts.body);
+        body::hold(&mut self.session, limit, deadline).await?;
+        Ok(self.session.as_downstream().get_retry_buffer().unwrap_or_default())
+    }
+
+    /// The head that goes to the provider, as bytes.
+    pub fn outgoing(
+        &self,
+        permit: &Permit,
+        snapshot: &Snapshot,
+        client: Option<SocketAddr>,
+    ) -> Option<Vec<u8>> {
+        let arrived = self.session.req_header();
+        let outgoing = Outgoing::new(permit, snapshot, client, arrived)?;
+        let mut head = arrived.clone();
+        let is_chunked = head.headers.contains_key(header::TRANSFER_ENCODING);
+        strip_hop_by_hop(&mut head);
+        outgoing.write(permit, arrived, &mut head).ok()?;
+        if is_chunked {
+            head.insert_header(header::TRANSFER_ENCODING, "chunked").ok()?;
+        }
+        let mut wire =
+            [head.method.as_str().as_bytes(), b" ", head.raw_path(), b" HTTP/1.1\r\n"].concat();
+        let mut fields = BytesMut::new();
+        head.header_to_h1_wire(&mut fields);
+        wire.extend_from_slice(&fields);
+        Some(wire)
+    }
+}
+
+/// What the engine removes before it asks for the outgoing head; its own function is private.
+fn strip_hop_by_hop(head: &mut RequestHeader) {
+    const ALWAYS: [&str; 10] = [
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "connection",
+        "upgrade",
+        "http2-settings",
+    ];
+    let connection = head.headers.get_all(header::CONNECTION).iter();
+    let named: Vec<String> = connection
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|name| name.trim().to_ascii_lowercase())
+        .collect();
+    for name in named.iter().map(String::as_str).chain(ALWAYS) {
+        head.remove_header(name);
+    }
+}
+
+/// The answer that a refusal gets, as it goes over the wire.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Its status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// An `OperationOutcome`.
+    pub body: Bytes,
+}
+
+impl Refusal {
+    /// The answer for `rejection`.
+    pub fn of(rejection: &Rejection, trace_id: TraceId, format: Format) -> Self {
+        Answer::new(rejection, trace_id, format).into()
+    }
+}
