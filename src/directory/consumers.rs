@@ -5,7 +5,6 @@ use gpconnect::{
     interaction::InteractionSet,
     names::{Asid, OdsCode, PartyKey},
     policy::Consumer,
-    report_only::ReportOnly,
 };
 use hashbrown::{HashMap, hash_map::Entry};
 
@@ -80,8 +79,8 @@ fn consumer(record: ConsumerRecord, interactions: InteractionSet) -> Option<Cons
         host_names: vec![record.host_name?.value],
         interactions,
         mode: record.mode?,
-        report_only: ReportOnly::default(),
-        single_issue: false,
+        report_only: record.report_only,
+        single_issue: record.single_issue,
     })
 }
 

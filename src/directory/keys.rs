@@ -32,6 +32,9 @@ const SWITCH: Form = Form::known(
 );
 const UPSTREAM: Form =
     Form::new("the name of an [[upstream]] in gateway.toml", "^[A-Za-z0-9_-]{1,64}$");
+const RELAXABLE: Form =
+    Form::known("a check that may be reported only", "^[a-z_]+$", super::report_only::names);
+const DAY: Form = Form::new("a day, as in 2027-01-31", "^[0-9]{4}-[0-9]{2}-[0-9]{2}$");
 const GROUP: Form = Form::new("a name of letters, digits, \"-\", \"_\"", "^[A-Za-z0-9_-]{1,64}$");
 
 fn interactions() -> Vec<&'static str> {
@@ -91,6 +94,15 @@ const CONSUMER: &[Key] = &[
     Key::optional("party_key", Kind::Text(PARTY_KEY), "unknown", "The key of its message handling server, which it may share."),
     Key::default("mode", Kind::Word(&["transparent", "assist"]), "\"transparent\"", "\"transparent\": what it sends is not changed and what it leaves out is an error; \"assist\": headers that leave one choice are filled in."),
     Key::required("interactions", Kind::List(INTERACTION, false), "[\"1.2.7\"]", "what it is accredited to send"),
+    Key::default("single_issue", Kind::Flag, "false", "Whether a refusal tells the deciding fault only, as the national proxy does; else also what else is wrong with headers and token."),
+    Key::tables("report_only", REPORT_ONLY, "Checks that it is let off for a while: their faults are counted and logged, not enforced."),
+];
+
+#[rustfmt::skip]
+const REPORT_ONLY: &[Key] = &[
+    Key::required("check", Kind::Text(RELAXABLE), "\"audience\"", "the check; each once"),
+    Key::required("owner", Kind::Text(Form::TEXT), "\"Supplier desk, ticket 4711\"", "who answers for it"),
+    Key::required("until", Kind::Text(DAY), "\"2027-01-31\"", "the last day, in UTC, at most 90 days ahead; from the next one on the check is enforced"),
 ];
 
 #[rustfmt::skip]

@@ -13,11 +13,13 @@ mod keys;
 mod practices;
 mod records;
 mod registry;
+mod report_only;
 mod sets;
 #[cfg(test)]
 mod tests;
 
 use gpconnect::policy::{Consumer, Practice};
+use jiff::civil::Date;
 
 use self::{
     agreements::Parties,
@@ -49,16 +51,18 @@ pub struct Directory {
 
 impl Directory {
     /// Reads `documents` and checks them against each other and against what is `known` from
-    /// gateway.toml. `whole` says that no file is missing among them.
+    /// gateway.toml. `whole` says that no file is missing among them; `today`, in UTC, which of the
+    /// checks that consumers are let off for a while are enforced again.
     pub fn read(
         documents: &[Document<'_>],
         whole: bool,
         known: &Known,
+        today: Date,
         notebook: &Notebook,
     ) -> Self {
         let mut records = Records::default();
         for document in documents.iter().filter(|document| document.is_whole()) {
-            records.read(document, notebook);
+            records.read(document, today, notebook);
         }
         let whole = whole && known.whole && documents.iter().all(Document::is_whole);
         check_asids(&records.providers, &records.consumers, notebook);

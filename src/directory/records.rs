@@ -6,9 +6,11 @@ use gpconnect::{
     interaction::{Capability, InteractionId},
     names::{Asid, CpaId, HostName, OdsCode, PartyKey, ServiceRoot},
     policy::Mode,
+    report_only::ReportOnly,
 };
+use jiff::civil::Date;
 
-use super::keys::DIRECTORY;
+use super::{keys::DIRECTORY, report_only};
 use crate::config::{Document, Label, Listed, Located, Notebook, Place, Section, Title};
 
 /// Which section of which file a record is, for messages.
@@ -64,6 +66,8 @@ pub(super) struct ConsumerRecord {
     pub(super) party_key: Option<Located<PartyKey>>,
     pub(super) mode: Option<Mode>,
     pub(super) interactions: Vec<Listed<Accreditation>>,
+    pub(super) single_issue: bool,
+    pub(super) report_only: ReportOnly,
 }
 
 /// A `[[group]]`.
@@ -102,10 +106,11 @@ pub(super) struct Records {
 
 impl Records {
     /// Adds what `document` says.
-    pub(super) fn read(&mut self, document: &Document<'_>, notebook: &Notebook) {
+    pub(super) fn read(&mut self, document: &Document<'_>, today: Date, notebook: &Notebook) {
         Section::read(document, DIRECTORY, notebook, |root| {
             self.organisations.extend(root.tables("organisation", organisation));
             self.providers.extend(root.tables("provider", provider));
+            let consumer = |section: &Section<'_>, index| consumer(section, index, today);
             self.consumers.extend(root.tables("consumer", consumer));
             self.groups.extend(root.tables("group", group));
             self.agreements.extend(root.tables("agreement", agreement));
@@ -145,7 +150,7 @@ fn service_roots(section: &Section<'_>) -> Vec<(Capability, Option<Located<Servi
     roots
 }
 
-fn consumer(section: &Section<'_>, index: usize) -> ConsumerRecord {
+fn consumer(section: &Section<'_>, index: usize, today: Date) -> ConsumerRecord {
     ConsumerRecord {
         spot: Spot { section: "consumer", index, place: section.place() },
         asid: section.text("asid"),
@@ -158,6 +163,8 @@ fn consumer(section: &Section<'_>, index: usize) -> ConsumerRecord {
             _ => None,
         }),
         interactions: section.list("interactions").unwrap_or_default(),
+        single_issue: section.flag("single_issue").unwrap_or_default(),
+        report_only: report_only::relaxed(section, today).into_iter().collect(),
     }
 }
 

@@ -7,6 +7,8 @@ use gpconnect::{
     policy::{Mode, Policy, UpstreamIndex},
 };
 
+use jiff::civil::date;
+
 use super::{DIRECTORY, Directory};
 use crate::config::{Document, Known, Notebook};
 
@@ -24,7 +26,7 @@ fn read(texts: &[&str]) -> (Directory, String, String) {
     let notebook = Notebook::default();
     let documents: Vec<_> =
         texts.iter().map(|text| Document::parse("d.toml", text, &notebook)).collect();
-    let directory = Directory::read(&documents, true, &known(), &notebook);
+    let directory = Directory::read(&documents, true, &known(), date(2026, 11, 25), &notebook);
     let (mistakes, warnings) = notebook.into_findings();
     (directory, mistakes.to_string(), warnings.to_string())
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use gpconnect::{interaction::InteractionSet, names::Asid, policy::Policy};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::Serialize;
 
 use super::{Entrance, Snapshot, Startup};
@@ -31,8 +32,13 @@ pub struct Check {
 
 /// Reads gateway.toml at `path`, the files that it names, and `environment`; checks all of it.
 pub fn check(path: &Path, environment: &Environment) -> Check {
+    check_on(Timestamp::now().to_zoned(TimeZone::UTC).date(), path, environment)
+}
+
+/// As [`check`], as if it were `today` in UTC.
+pub(super) fn check_on(today: Date, path: &Path, environment: &Environment) -> Check {
     let notebook = Notebook::default();
-    let snapshot = load(path, environment, &notebook).filter(|_| notebook.is_clean());
+    let snapshot = load(path, environment, today, &notebook).filter(|_| notebook.is_clean());
     let (mistakes, warnings) = notebook.into_findings();
     Check { mistakes, warnings, snapshot }
 }
@@ -49,20 +55,25 @@ impl Snapshot {
     }
 }
 
-fn load(path: &Path, environment: &Environment, notebook: &Notebook) -> Option<Snapshot> {
+fn load(
+    path: &Path,
+    environment: &Environment,
+    today: Date,
+    notebook: &Notebook,
+) -> Option<Snapshot> {
     let text = read_file(path)
         .map_err(|problem| notebook.unreadable_file(path.display().to_string(), problem))
         .ok()?;
     let document = Document::parse(&path.display().to_string(), &text, notebook);
     let folder = path.parent().unwrap_or(Path::new(""));
     let (settings, known) = config::read(document, environment, folder, notebook);
-    let directory = directory(&known, notebook);
+    let directory = directory(&known, today, notebook);
     let files = known.files.into_iter().map(|file| file.value);
     let sources = [path.to_path_buf()].into_iter().chain(files).collect();
     Some(build(settings?, directory, known.carried, sources))
 }
 
-fn directory(known: &Known, notebook: &Notebook) -> Directory {
+fn directory(known: &Known, today: Date, notebook: &Notebook) -> Directory {
     let texts: Vec<_> = known
         .files
         .iter()
@@ -77,7 +88,7 @@ fn directory(known: &Known, notebook: &Notebook) -> Directory {
         .collect();
     let documents: Vec<_> =
         texts.iter().map(|(name, text)| Document::parse(name, text, notebook)).collect();
-    Directory::read(&documents, texts.len() == known.files.len(), known, notebook)
+    Directory::read(&documents, texts.len() == known.files.len(), known, today, notebook)
 }
 
 fn build(

@@ -7,12 +7,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use jiff::civil::{Date, date};
+
 use super::estate::package;
 use crate::{
     config::{Document, Environment, Known, Notebook},
     directory::Directory,
-    snapshot::{Check, check},
+    snapshot::{Check, check, load::check_on},
 };
+
+const TODAY: Date = date(2026, 11, 25);
 
 #[test]
 fn the_example_configuration_loads_as_it_is() {
@@ -42,7 +46,7 @@ fn environment(folder: &Path) -> Environment {
 
 /// What there is to say of a case, without the warnings that every one has.
 fn findings(folder: &Path) -> String {
-    let found = check(&folder.join("gateway.toml"), &environment(folder));
+    let found = check_on(TODAY, &folder.join("gateway.toml"), &environment(folder));
     let is_special = |message: &str| !message.starts_with("INSECURE");
     let warnings = found.warnings.iter().filter(|warning| is_special(&warning.message));
     let warnings = warnings.map(|warning| format!("warning: {warning}\n")).collect::<String>();
@@ -82,7 +86,7 @@ fn read_as_anything(text: &str) -> (usize, usize) {
         crate::config::read(document, &Environment::new(variables), Path::new("."), &notebook);
     let document = Document::parse("directory.toml", text, &notebook);
     let known = Known { whole: true, ..known };
-    Directory::read(&[document], true, &known, &notebook);
+    Directory::read(&[document], true, &known, TODAY, &notebook);
     let (mistakes, warnings) = notebook.into_findings();
     (mistakes.len(), warnings.len())
 }
