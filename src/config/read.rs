@@ -9,6 +9,7 @@ use std::{
 use gpconnect::{
     forward::Connection,
     interaction::{InteractionId, InteractionSet},
+    rejection::{BearerErrors, CodingSystem, Wording},
 };
 
 use super::{
@@ -53,6 +54,7 @@ fn all(root: &Section<'_>, folder: &Path, notebook: &Notebook) -> (Option<Settin
     distinct(&bound, notebook, |a, b| clash(*a, *b), "one address and port serve one purpose");
     let (upstreams, names) = upstreams(root, notebook);
     let carried = root.table("interactions", carried).unwrap_or_default();
+    let wording = root.table("refusals", wording).flatten();
     let limits = root.table("limits", limits).flatten();
     let timeouts = root.table("timeouts", timeouts).flatten();
     let log = root.table("log", |section| log(section, folder)).flatten();
@@ -65,6 +67,7 @@ fn all(root: &Section<'_>, folder: &Path, notebook: &Notebook) -> (Option<Settin
             listeners,
             observe,
             upstreams,
+            wording: wording?,
             limits,
             timeouts,
             log: log?,
@@ -149,6 +152,20 @@ fn carried(section: &Section<'_>) -> InteractionSet {
     let also = section.list::<Neighbour>("also").unwrap_or_default();
     let also = also.into_iter().map(|located| located.value.0);
     InteractionSet::of_1_2_7().iter().chain(also).collect()
+}
+
+fn wording(section: &Section<'_>) -> Option<Wording> {
+    let bearer_errors = section.word("bearer_errors", |word| match word {
+        "gpconnect" => Some(BearerErrors::GpConnect),
+        "rfc6750" => Some(BearerErrors::Rfc6750),
+        _ => None,
+    });
+    let coding_system = section.word("error_coding_system", |word| match word {
+        "valueset" => Some(CodingSystem::ValueSet),
+        "codesystem" => Some(CodingSystem::CodeSystem),
+        _ => None,
+    });
+    Some(Wording { bearer_errors: bearer_errors?, coding_system: coding_system? })
 }
 
 fn limits(section: &Section<'_>) -> Option<Limits> {

@@ -36,6 +36,7 @@ pub const GATEWAY: &[Key] = &[
     Key::table("observe", OBSERVE, "Where metrics and health are read."),
     Key::tables("upstream", UPSTREAMS, "How the systems of practices are reached."),
     Key::table("interactions", INTERACTIONS, "What is carried besides the interactions of GP Connect 1.2.7."),
+    Key::table("refusals", REFUSALS, "How refusals are written where the specification leaves a choice."),
     Key::table("limits", LIMITS, "What a request may be, and how many at once."),
     Key::table("timeouts", TIMEOUTS, "How long anything is waited for."),
     Key::table("log", LOG, "The log."),
@@ -77,6 +78,12 @@ const UPSTREAMS: &[Key] = &[
 #[rustfmt::skip]
 const INTERACTIONS: &[Key] = &[
     Key::default("also", Kind::List(NEIGHBOUR, true), "[]", "Interactions of other versions that are carried too, as in \"documents:fhir:rest:read:binary-1\"."),
+];
+
+#[rustfmt::skip]
+const REFUSALS: &[Key] = &[
+    Key::default("bearer_errors", Kind::Word(&["gpconnect", "rfc6750"]), "\"gpconnect\"", "\"gpconnect\": what is wrong with a token is answered 400; \"rfc6750\": 401, and 403 for its scope. WWW-Authenticate says more in both."),
+    Key::default("error_coding_system", Kind::Word(&["valueset", "codesystem"]), "\"valueset\"", "\"valueset\": the system of error codes as GP Connect 1.2.7 writes it; \"codesystem\": as newer versions do."),
 ];
 
 #[rustfmt::skip]

@@ -2,7 +2,9 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use gpconnect::{forward::Connection, interaction::InteractionSet, names::Asid};
+use gpconnect::{
+    forward::Connection, interaction::InteractionSet, names::Asid, rejection::Wording,
+};
 
 use super::{
     authority::{ServerName, UpstreamAddress},
@@ -20,6 +22,8 @@ pub struct Settings {
     pub observe: Observe,
     /// How the systems of practices are reached.
     pub upstreams: Vec<Upstream>,
+    /// How refusals are written.
+    pub wording: Wording,
     /// What a request may be.
     pub limits: Limits,
     /// How long anything is waited for.

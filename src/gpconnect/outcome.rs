@@ -8,12 +8,10 @@ use serde::Serialize;
 
 use crate::{
     media::Format,
-    rejection::{Answer, Code, Reason, Rejection},
+    rejection::{Answer, Code, Reason, Rejection, Wording},
 };
 
 const PROFILE: &str = "https://fhir.nhs.uk/STU3/StructureDefinition/GPConnect-OperationOutcome-1";
-/// What consumers of 1.2.7 match (D23).
-const SPINE_SYSTEM: &str = "https://fhir.nhs.uk/STU3/ValueSet/Spine-ErrorOrWarningCode-1";
 const PROXY_SYSTEM: &str = "http://fhir.nhs.net/ValueSet/gpconnect-schedule-response-code-1-0";
 const PROXY_METHOD_SYSTEM: &str =
     "https://fhir.nhs.uk/StructureDefinition/spine-operationoutcome-1";
@@ -54,12 +52,23 @@ struct Coding {
     display: String,
 }
 
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Style {
+    /// In which syntax.
+    pub format: Format,
+    /// In which words, where there is a choice.
+    pub wording: Wording,
+}
+
 impl Issue {
-    fn of(reason: &Reason) -> Self {
-        let Answer(status, issue_type, code, _) = reason.answer();
+    fn of(reason: &Reason, wording: Wording) -> Self {
+        let Answer(status, issue_type, code, _) = reason.answer_as(wording);
         let diagnostics = reason.diagnostics();
         let (system, code, display) = match code {
-            Code::Spine(code, display) => (SPINE_SYSTEM, code.to_owned(), display.to_owned()),
+            Code::Spine(code, display) => {
+                (wording.coding_system.url(), code.to_owned(), display.to_owned())
+            }
             Code::Proxy => (PROXY_SYSTEM, status.to_string(), diagnostics.clone()),
             Code::ProxyMethod => (PROXY_METHOD_SYSTEM, status.to_string(), diagnostics.clone()),
         };
@@ -69,15 +78,16 @@ impl Issue {
 }
 
 /// The body for a rejection. `occurrence` is a UUID of its own, for the proxy's vocabulary.
-pub fn body(rejection: &Rejection, occurrence: &str, format: Format) -> Vec<u8> {
+pub fn body(rejection: &Rejection, occurrence: &str, style: Style) -> Vec<u8> {
     let proxy = matches!(rejection.reason.answer().2, Code::Proxy | Code::ProxyMethod);
+    let reasons = std::iter::once(&rejection.reason).chain(&rejection.also);
     let outcome = OperationOutcome {
         resource_type: "OperationOutcome",
         id: proxy.then_some(occurrence),
         meta: Meta { profile: [PROFILE] },
-        issue: std::iter::once(&rejection.reason).chain(&rejection.also).map(Issue::of).collect(),
+        issue: reasons.map(|reason| Issue::of(reason, style.wording)).collect(),
     };
-    match format {
+    match style.format {
         Format::Json => serde_json::to_vec(&outcome).unwrap_or_default(),
         Format::Xml => xml(&outcome),
     }
@@ -142,31 +152,80 @@ impl Xml {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
-    use crate::contract::Header;
+    use crate::{
+        contract::{Claim, Header},
+        rejection::{CodingSystem, examples},
+    };
 
-    fn text(reason: Reason, format: Format) -> String {
-        let occurrence = "0b6a1c52-3f8e-4a43-9a57-1b0c9e7d2f05";
-        String::from_utf8(body(&reason.into(), occurrence, format)).unwrap()
+    const OCCURRENCE: &str = "0b6a1c52-3f8e-4a43-9a57-1b0c9e7d2f05";
+
+    fn text(rejection: &Rejection, style: Style) -> String {
+        String::from_utf8(body(rejection, OCCURRENCE, style)).unwrap()
+    }
+
+    fn json(rejection: &Rejection) -> serde_json::Value {
+        serde_json::from_str(&text(rejection, Style::default())).unwrap()
+    }
+
+    /// gp-connect 3, 4.1, 7.4, 7.5: every fault with status, challenge and whole body in both
+    /// syntaxes, in both vocabularies.
+    #[test]
+    fn every_refusal_has_its_whole_body() {
+        let mut table = String::new();
+        for reason in examples() {
+            let word = reason.word();
+            let (status, challenge) = (reason.status(), reason.challenge().unwrap_or_default());
+            let rejection = Rejection::from(reason);
+            writeln!(table, "{word} {status} {challenge}").unwrap();
+            for format in [Format::Json, Format::Xml] {
+                let style = Style { format, ..Style::default() };
+                writeln!(table, "  {}", text(&rejection, style)).unwrap();
+            }
+        }
+        insta::assert_snapshot!(table);
+    }
+
+    /// gp-connect 9: the first fault decides, and its issue stands first.
+    #[test]
+    fn the_deciding_issue_stands_first_and_gives_the_body_its_id() {
+        let sender = || Reason::SenderNotAccredited("990000000302".parse().unwrap());
+        let expired = Reason::TokenExpired;
+        let both = json(&Rejection { reason: sender(), also: vec![expired.clone()] });
+        assert_eq!(both["id"], OCCURRENCE);
+        assert_eq!(both["issue"][0]["details"]["coding"][0]["code"], "403");
+        assert_eq!(both["issue"][1]["details"]["coding"][0]["code"], "BAD_REQUEST");
+        assert_eq!(both["issue"][1]["diagnostics"], "JWT has expired");
+        let both = json(&Rejection { reason: expired, also: vec![sender()] });
+        assert_eq!(both["id"], serde_json::Value::Null, "GP Connect's own has none");
     }
 
     #[test]
-    fn gp_connects_vocabulary_in_json() {
-        insta::assert_snapshot!(text(Reason::HeaderMissing(Header::TraceId), Format::Json), @r#"{"resourceType":"OperationOutcome","meta":{"profile":["https://fhir.nhs.uk/STU3/StructureDefinition/GPConnect-OperationOutcome-1"]},"issue":[{"severity":"error","code":"invalid","details":{"coding":[{"system":"https://fhir.nhs.uk/STU3/ValueSet/Spine-ErrorOrWarningCode-1","code":"BAD_REQUEST","display":"Bad request"}]},"diagnostics":"Ssp-TraceID header is missing"}]}"#);
-    }
-
-    #[test]
-    fn the_proxys_vocabulary_in_xml() {
-        let reason = Reason::SenderNotAccredited("990000000302".parse().unwrap());
-        insta::assert_snapshot!(text(reason, Format::Xml), @r#"<OperationOutcome xmlns="http://hl7.org/fhir"><id value="0b6a1c52-3f8e-4a43-9a57-1b0c9e7d2f05"/><meta><profile value="https://fhir.nhs.uk/STU3/StructureDefinition/GPConnect-OperationOutcome-1"/></meta><issue><severity value="error"/><code value="forbidden"/><details><coding><system value="http://fhir.nhs.net/ValueSet/gpconnect-schedule-response-code-1-0"/><code value="403"/><display value="ASID_CHECK_FAILED_MESSAGESENDER_990000000302"/></coding></details><diagnostics value="ASID_CHECK_FAILED_MESSAGESENDER_990000000302"/></issue></OperationOutcome>"#);
+    fn the_coding_system_is_a_setting() {
+        let wording = Wording { coding_system: CodingSystem::CodeSystem, ..Wording::default() };
+        let style = Style { wording, ..Style::default() };
+        let rejection = Reason::HeaderMissing(Header::TraceId).into();
+        let system = "https://fhir.nhs.uk/STU3/CodeSystem/Spine-ErrorOrWarningCode-1";
+        assert!(text(&rejection, style).contains(system));
+        assert!(!text(&rejection, Style::default()).contains(system));
     }
 
     #[test]
     fn copied_text_can_not_break_out() {
-        let reason = || Reason::UpstreamTimeout { url: "https://gp.example/\"<&>\r\n\u{1}".into() };
-        let json: serde_json::Value = serde_json::from_str(&text(reason(), Format::Json)).unwrap();
-        let diagnostics = json["issue"][0]["diagnostics"].as_str().unwrap();
-        assert!(diagnostics.ends_with("\"<&>\u{fffd}\u{fffd}\u{fffd}"));
-        assert!(text(reason(), Format::Xml).contains("&quot;&lt;&amp;&gt;"));
+        let url = || "https://gp.example/\"<&>\r\n\u{1}".into();
+        let rejection = || Rejection::from(Reason::UpstreamTimeout { url: url() });
+        let diagnostics = json(&rejection())["issue"][0]["diagnostics"].clone();
+        assert!(diagnostics.as_str().unwrap().ends_with("\"<&>\u{fffd}\u{fffd}\u{fffd}"));
+        let xml = Style { format: Format::Xml, ..Style::default() };
+        assert!(text(&rejection(), xml).contains("&quot;&lt;&amp;&gt;"));
+        let element = Reason::ClaimElement {
+            claim: Claim::RequestingDevice,
+            resource: "Device",
+            element: "x".repeat(1_000).into(),
+        };
+        let diagnostics = json(&element.into())["issue"][0]["diagnostics"].clone();
+        assert!(diagnostics.as_str().unwrap().ends_with(&format!(": {}", "x".repeat(256))));
     }
 }

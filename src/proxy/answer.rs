@@ -2,7 +2,12 @@
 //! them has, written through the engine's session or, at the front, straight to the stream.
 
 use bytes::Bytes;
-use gpconnect::{Rejection, media::Format, names::TraceId, outcome, rejection::Reason};
+use gpconnect::{
+    Rejection,
+    names::TraceId,
+    outcome::{self, Style},
+    rejection::Reason,
+};
 use pingora::{Result, http::ResponseHeader, proxy::Session};
 use uuid::Uuid;
 
@@ -28,16 +33,19 @@ impl From<Answer> for Refusal {
 
 impl Answer {
     /// The answer for a rejection.
-    pub(super) fn new(rejection: &Rejection, trace_id: TraceId, format: Format) -> Self {
+    pub(super) fn new(rejection: &Rejection, trace_id: TraceId, style: Style) -> Self {
         let occurrence = Uuid::new_v4().to_string();
-        let body = outcome::body(rejection, &occurrence, format);
+        let body = outcome::body(rejection, &occurrence, style);
         let mut headers = vec![
-            ("Content-Type", format.content_type().to_owned()),
+            ("Content-Type", style.format.content_type().to_owned()),
             ("Content-Length", body.len().to_string()),
             ("Cache-Control", "no-store".to_owned()),
             ("Ssp-TraceID", trace_id.to_string()),
         ];
-        let status = rejection.reason.status();
+        if let Some(challenge) = rejection.reason.challenge() {
+            headers.push(("WWW-Authenticate", challenge));
+        }
+        let status = rejection.reason.answer_as(style.wording).0;
         match status {
             405 => headers.push(("Allow", "GET, POST, PUT".to_owned())),
             503 => headers.push(("Retry-After", RETRY_AFTER_SECONDS.to_owned())),
@@ -47,8 +55,13 @@ impl Answer {
     }
 
     /// The answer for a fault that stands alone.
-    pub(super) fn of(reason: Reason, trace_id: TraceId, format: Format) -> Self {
-        Self::new(&reason.into(), trace_id, format)
+    pub(super) fn of(reason: Reason, trace_id: TraceId, style: Style) -> Self {
+        Self::new(&reason.into(), trace_id, style)
+    }
+
+    /// Its status.
+    pub(super) const fn status(&self) -> u16 {
+        self.status
     }
 
     /// The bytes of its body.
@@ -99,7 +112,7 @@ mod tests {
     #[test]
     fn an_answer_has_its_headers_on_the_wire() {
         let trace_id = "629ea9ba-a077-4d99-b289-7a9b19fd4e03".parse().unwrap();
-        let answer = Answer::of(Reason::MethodNotCarried, trace_id, Format::Json);
+        let answer = Answer::of(Reason::MethodNotCarried, trace_id, Style::default());
         let wire = String::from_utf8(answer.wire(false)).unwrap();
         let (head, body) = wire.split_once("\r\n\r\n").unwrap();
         assert_eq!(

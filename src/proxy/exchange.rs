@@ -6,11 +6,11 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use gpconnect::{Permit, Seen, decide::Filled, media::Format, names::TraceId, rejection::Reason};
+use gpconnect::{Permit, Seen, decide::Filled, names::TraceId, outcome::Style, rejection::Reason};
 use prometheus::IntGauge;
 use uuid::Uuid;
 
-use super::watch::AnswerWatch;
+use super::{answer::Answer, watch::AnswerWatch};
 use crate::{
     snapshot::Snapshot,
     telemetry::{Finished, Origin, Record, Telemetry},
@@ -26,6 +26,8 @@ pub(super) struct Exchange {
     pub(super) client: Option<IpAddr>,
     pub(super) seen: Option<Seen>,
     pub(super) permit: Option<Permit>,
+    /// What is wrong with the request but only reported.
+    pub(super) reported: Vec<Reason>,
     pub(super) outgoing: Option<super::request::Outgoing>,
     /// What ended it, when the provider's whole answer did not.
     pub(super) fault: Option<Fault>,
@@ -71,6 +73,7 @@ impl Exchange {
             client: None,
             seen: None,
             permit: None,
+            reported: Vec::new(),
             outgoing: None,
             fault: None,
             status: None,
@@ -104,9 +107,12 @@ impl Exchange {
         self.seen.map_or_else(|| TraceId::from_random(self.random), |seen| seen.trace_id)
     }
 
-    /// The format of answers of our own.
-    pub(super) fn format(&self) -> Format {
-        self.seen.map(|seen| seen.format).unwrap_or_default()
+    /// How answers of our own are written.
+    pub(super) fn style(&self) -> Style {
+        Style {
+            format: self.seen.map(|seen| seen.format).unwrap_or_default(),
+            wording: self.snapshot.wording,
+        }
     }
 
     fn finished(&self) -> Finished {
@@ -140,6 +146,7 @@ impl Exchange {
             finished: self.finished(),
             fault: self.fault.as_ref().map(|fault| fault.word),
             note: self.fault.as_ref().and_then(|fault| fault.note.clone()),
+            reported: &self.reported,
             duration: self.started.elapsed(),
             upstream: self.upstream,
             upstream_reused: self.upstream_reused,
@@ -185,7 +192,7 @@ pub(super) fn refused_at_front<'r>(
     reason: &Reason,
     trace_id: TraceId,
     client: Option<IpAddr>,
-    sent: usize,
+    answer: &Answer,
     generation: u64,
 ) -> Record<'r> {
     Record {
@@ -198,17 +205,18 @@ pub(super) fn refused_at_front<'r>(
         consumer: None,
         practice: None,
         filled: Filled::default(),
-        status: Some(reason.status()),
+        status: Some(answer.status()),
         origin: Origin::Gateway,
         finished: Finished::Refused,
         fault: Some(reason.word()),
         note: Some(reason.note()),
+        reported: &[],
         duration: Duration::ZERO,
         upstream: None,
         upstream_reused: None,
         tries: 0,
         received: 0,
-        sent,
+        sent: answer.length(),
         generation,
     }
 }

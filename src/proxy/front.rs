@@ -10,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::BytesMut;
-use gpconnect::{facts::Fields, headers, media, names::TraceId, rejection::Reason};
+use gpconnect::{facts::Fields, headers, media, names::TraceId, outcome::Style, rejection::Reason};
 use pingora::{
     apps::{HttpPersistentSettings, HttpServerApp, ServerApp},
     protocols::{Stream, http::ServerSession},
@@ -168,15 +168,16 @@ impl Front {
         let fields = fields(read);
         let sent = fields.trace_id.text().and_then(|text| text.parse::<TraceId>().ok());
         let trace_id = sent.unwrap_or_else(|| TraceId::from_random(Uuid::new_v4().into_bytes()));
-        let format = media::wanted(&fields, query(read)).or_json();
-        let answer = Answer::of(reason.clone(), trace_id, format);
         let shared = &self.gateway.shared;
+        let format = media::wanted(&fields, query(read)).or_json();
+        let style = Style { format, wording: shared.current.peek().wording };
+        let answer = Answer::of(reason.clone(), trace_id, style);
         shared.telemetry.finished(&refused_at_front(
             &self.gateway.name,
             reason,
             trace_id,
             client(&stream),
-            answer.length(),
+            &answer,
             shared.current.peek().generation,
         ));
         let last = async {

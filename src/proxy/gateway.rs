@@ -67,15 +67,16 @@ impl Gateway {
             &snapshot.policy,
         );
         exchange.seen = Some(decision.seen);
+        exchange.reported = decision.reported;
         decision.outcome
     }
 }
 
 impl Exchange {
-    fn note(&mut self, reason: &Reason, sent: usize) {
+    fn note(&mut self, reason: &Reason, answer: &Answer) {
         self.fault = Some(Fault::from(reason));
-        self.status = Some(reason.status());
-        self.sent = sent;
+        self.status = Some(answer.status());
+        self.sent = answer.length();
     }
 
     fn disarm(&self) {
@@ -145,8 +146,8 @@ impl ProxyHttp for Gateway {
                 rejection
             }
         };
-        let answer = Answer::new(&rejection, exchange.trace_id(), exchange.format());
-        exchange.note(&rejection.reason, answer.length());
+        let answer = Answer::new(&rejection, exchange.trace_id(), exchange.style());
+        exchange.note(&rejection.reason, &answer);
         answer.write(session).await.map(|()| true)
     }
 
@@ -292,12 +293,12 @@ impl ProxyHttp for Gateway {
             exchange.fault = Some(Fault { word: "answer_cut", note: Some(reason.note()) });
             return failed;
         }
-        let answer = Answer::of(reason.clone(), exchange.trace_id(), exchange.format());
+        let answer = Answer::of(reason.clone(), exchange.trace_id(), exchange.style());
         exchange.upstream = None;
-        exchange.note(&reason, answer.length());
+        exchange.note(&reason, &answer);
         // A caller that is gone by now is told nothing.
         answer.write_last(session).await.unwrap_or_default();
-        FailToProxy { error_code: reason.status(), ..failed }
+        FailToProxy { error_code: exchange.status.unwrap_or_default(), ..failed }
     }
 
     async fn logging(&self, session: &mut Session, _: Option<&Error>, exchange: &mut Exchange) {

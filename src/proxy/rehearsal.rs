@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
 use gpconnect::{
-    Permit, Rejection, facts::Fields, media::Format, names::TraceId, rejection::Reason,
+    Permit, Rejection, facts::Fields, names::TraceId, outcome::Style, rejection::Reason,
 };
 use http::header;
 use pingora::{http::RequestHeader, proxy::Session};
@@ -156,7 +156,7 @@ pub struct Refusal {
 
 impl Refusal {
     /// The answer for `rejection`.
-    pub fn of(rejection: &Rejection, trace_id: TraceId, format: Format) -> Self {
-        Answer::new(rejection, trace_id, format).into()
+    pub fn of(rejection: &Rejection, trace_id: TraceId, style: Style) -> Self {
+        Answer::new(rejection, trace_id, style).into()
     }
 }

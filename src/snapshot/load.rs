@@ -113,6 +113,7 @@ fn build(
         },
         policy,
         upstreams: settings.upstreams,
+        wording: settings.wording,
         limits: settings.limits,
         timeouts: settings.timeouts,
         organisations,

@@ -17,6 +17,7 @@ use std::{net::SocketAddr, path::PathBuf, time::SystemTime};
 use gpconnect::{
     names::OdsCode,
     policy::{ConsumerIndex, Policy, UpstreamIndex},
+    rejection::Wording,
 };
 
 use crate::{
@@ -40,6 +41,8 @@ pub struct Snapshot {
     pub upstreams: Vec<Upstream>,
     /// What requests at each listener are judged by, in the order of [`Startup::listeners`].
     pub listeners: Vec<Entrance>,
+    /// How refusals are written.
+    pub wording: Wording,
     /// What a request may be.
     pub limits: Limits,
     /// How long anything is waited for.

@@ -38,6 +38,8 @@ struct Line<'r> {
     fault: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'r str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    reported: &'r str,
     #[serde(skip_serializing_if = "Option::is_none")]
     interaction: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,6 +99,7 @@ fn json(record: &Record<'_>) -> Vec<u8> {
             result: record.result().as_str(),
             fault: record.fault,
             note: record.note.as_deref(),
+            reported: &reported(record),
             interaction: record.interaction.map(|id| id.short()),
             consumer: record.consumer.as_ref().map(|asid| asid.as_str()),
             practice: record.practice.as_ref().map(|(_, code)| code.as_str()),
@@ -142,6 +145,12 @@ fn filled(record: &Record<'_>) -> String {
     names.collect::<Vec<_>>().join(" ")
 }
 
+/// The checks that a consumer was let off and would have failed.
+fn reported(record: &Record<'_>) -> String {
+    let checks = record.reported.iter().map(|reason| reason.check().name());
+    checks.collect::<Vec<_>>().join(" ")
+}
+
 fn human(record: &Record<'_>, colour: bool) -> String {
     let mut line = String::with_capacity(200);
     let time = timestamp(record.at);
@@ -169,6 +178,9 @@ fn human(record: &Record<'_>, colour: bool) -> String {
     if let Some(note) = &record.note {
         write!(line, ": {note}").unwrap_or_default();
     }
+    if !record.reported.is_empty() {
+        write!(line, " (only reported: {})", reported(record)).unwrap_or_default();
+    }
     if let Some(trace_id) = record.trace_id {
         write!(line, " [{trace_id}]").unwrap_or_default();
     }
@@ -178,6 +190,8 @@ fn human(record: &Record<'_>, colour: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use gpconnect::{contract::Header, interaction::Scope, rejection::Reason};
+
     use super::*;
     use crate::telemetry::record::example;
 
@@ -194,6 +208,18 @@ mod tests {
         let text = String::from_utf8(json(&record)).unwrap();
         assert_eq!(text.matches('\n').count(), 1);
         assert!(text.contains(r#""note":"one\ntwo\"""#));
+    }
+
+    #[test]
+    fn what_is_only_reported_is_named_by_its_checks() {
+        let reasons = [
+            Reason::ScopeMismatch(Scope::PatientRead),
+            Reason::HeaderInvalid { header: Header::TraceId, length: 3, expected: "a UUID" },
+        ];
+        let record = Record { reported: &reasons, ..example() };
+        let text = String::from_utf8(json(&record)).unwrap();
+        assert!(text.contains(r#""reported":"scope trace_id""#), "{text}");
+        assert!(human(&record, false).contains("(only reported: scope trace_id)"));
     }
 
     #[test]

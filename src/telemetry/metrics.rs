@@ -16,6 +16,9 @@ use super::record::{Record, Result as Verdict};
 /// The specification's own limits (0.1, 0.25, 1 and 3 s) are edges, so that rules can use them.
 const SECONDS: &[f64] = &[0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0, 30.0];
 
+const REPORT_ONLY: &str =
+    "Faults that were only reported, because the consumer is let off the check.";
+
 /// What a label says of something that is not registered or not known.
 const UNKNOWN: &str = "unknown";
 
@@ -31,6 +34,7 @@ pub struct Metrics {
     /// look-up.
     practices: ArcSwap<(u64, Vec<PracticeCounters>)>,
     requests: IntCounterVec,
+    report_only: IntCounterVec,
     duration: HistogramVec,
     upstream_duration: HistogramVec,
     /// Requests being carried.
@@ -74,6 +78,7 @@ impl Metrics {
                 "Requests by interaction, consumer, status, fault and who made the answer.",
                 &["interaction", "consumer", "status", "fault", "origin"],
             )?,
+            report_only: make.counters("report_only_total", REPORT_ONLY, &["consumer", "check"])?,
             duration: make.histograms(
                 "request_duration_seconds",
                 "From the complete head of a request to the last byte of its answer.",
@@ -170,6 +175,9 @@ impl Metrics {
         let mut digits = [0; 3];
         let status = status_text(record.status, &mut digits);
         self.requests.with_label_values(&[interaction, consumer, status, fault, origin]).inc();
+        for reason in record.reported {
+            self.report_only.with_label_values(&[consumer, reason.check().name()]).inc();
+        }
         observe(&self.duration.with_label_values(&[interaction, kind, origin]), record.duration);
         if let Some(upstream) = record.upstream {
             observe(&self.upstream_duration.with_label_values(&[interaction, kind]), upstream);
@@ -257,8 +265,9 @@ impl Families<'_> {
 #[cfg(test)]
 mod tests {
     use gpconnect::{
-        interaction::InteractionSet,
+        interaction::{InteractionSet, Scope},
         policy::{Endpoints, Practice},
+        rejection::Reason,
     };
 
     use super::*;
@@ -282,9 +291,11 @@ mod tests {
     fn a_finished_request_is_counted_in_both_kinds() {
         let metrics = Metrics::new().unwrap();
         metrics.snapshot(3, &policy(&["B82617", "A20047"]));
-        metrics.finished(&example());
+        let reported = [Reason::ScopeMismatch(Scope::PatientRead)];
+        metrics.finished(&Record { reported: &reported, ..example() });
         let text = text(&metrics);
         for line in [
+            r#"gpconnect_gateway_report_only_total{check="scope",consumer="200000000359"} 1"#,
             r#"gpconnect_gateway_practice_requests_total{practice="A20047",result="good"} 1"#,
             r#"gpconnect_gateway_practice_requests_total{practice="B82617",result="good"} 0"#,
             r#"gpconnect_gateway_requests_total{consumer="200000000359",fault="",interaction="fhir:rest:read:patient-1",origin="provider",status="200"} 1"#,

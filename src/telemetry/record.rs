@@ -10,6 +10,7 @@ use gpconnect::{
     interaction::{InteractionId, Kind},
     names::{Asid, OdsCode, TraceId},
     policy::PracticeIndex,
+    rejection::Reason,
 };
 
 /// Who made the answer.
@@ -113,6 +114,8 @@ pub struct Record<'r> {
     pub fault: Option<&'static str>,
     /// What went wrong, for people, without a patient.
     pub note: Option<String>,
+    /// What is wrong with it but only reported.
+    pub reported: &'r [Reason],
     /// From the complete head to the last byte of the answer.
     pub duration: Duration,
     /// From sending the request to the head of the provider's answer.
@@ -166,6 +169,7 @@ pub(super) fn example() -> Record<'static> {
         finished: Finished::Answered,
         fault: None,
         note: None,
+        reported: &[],
         duration: Duration::from_micros(12_345),
         upstream: Some(Duration::from_micros(11_000)),
         upstream_reused: Some(true),

@@ -2,11 +2,13 @@
 //! table that says what it means on the wire. Its rows cite `A-...` and `B-...` of the two error
 //! vocabularies: GP Connect's own, and the Spine Secure Proxy's for the proxy's own business.
 
+mod bearer;
 mod check;
 mod examples;
 mod fix;
 mod text;
 
+pub use bearer::BearerErrors;
 pub use examples::examples;
 
 use crate::{
@@ -93,6 +95,8 @@ pub enum IssueType {
     NotSupported,
     /// `processing`.
     Processing,
+    /// `security`.
+    Security,
     /// `timeout`.
     Timeout,
     /// `too-long`.
@@ -112,6 +116,7 @@ impl IssueType {
             Self::NotFound => "not-found",
             Self::NotSupported => "not-supported",
             Self::Processing => "processing",
+            Self::Security => "security",
             Self::Timeout => "timeout",
             Self::TooLong => "too-long",
             Self::Transient => "transient",
@@ -139,6 +144,35 @@ const NO_RECORD_FOUND: Code = Code::Spine("NO_RECORD_FOUND", "No record found");
 const NO_ORGANISATION: Code = Code::Spine("ORGANISATION_NOT_FOUND", "Organisation not found");
 const NOT_IMPLEMENTED: Code = Code::Spine("NOT_IMPLEMENTED", "Not implemented");
 const INTERNAL: Code = Code::Spine("INTERNAL_SERVER_ERROR", "Unexpected internal server error");
+
+/// How refusals are written where the specification leaves a choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wording {
+    /// Which statuses faults of the token have.
+    pub bearer_errors: BearerErrors,
+    /// The system of GP Connect's own error codes.
+    pub coding_system: CodingSystem,
+}
+
+/// The system that Spine codes are said to be of (D23).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CodingSystem {
+    /// The value set: what consumers of 1.2.7 match.
+    #[default]
+    ValueSet,
+    /// The code system: what newer servers write.
+    CodeSystem,
+}
+
+impl CodingSystem {
+    /// Its URL.
+    pub const fn url(self) -> &'static str {
+        match self {
+            Self::ValueSet => "https://fhir.nhs.uk/STU3/ValueSet/Spine-ErrorOrWarningCode-1",
+            Self::CodeSystem => "https://fhir.nhs.uk/STU3/CodeSystem/Spine-ErrorOrWarningCode-1",
+        }
+    }
+}
 
 /// A row of the table: status, issue type, code, the word that metrics, logs and audit share.
 #[derive(Clone, Copy, Debug)]

@@ -36,6 +36,7 @@ pub(crate) struct Row {
 const BAD: Coding = Spine("BAD_REQUEST", "Bad request");
 const DENIED: Coding = Spine("ACCESS_DENIED", "Access denied");
 const RESOURCE: Coding = Spine("INVALID_RESOURCE", "Invalid validation of resource");
+const NHS_NUMBER: Coding = Spine("INVALID_NHS_NUMBER", "Invalid NHS number");
 const RECORD: Coding = Spine("NO_RECORD_FOUND", "No record found");
 const ORGANISATION: Coding = Spine("ORGANISATION_NOT_FOUND", "Organisation not found");
 const NOT_BUILT: Coding = Spine("NOT_IMPLEMENTED", "Not implemented");
@@ -77,8 +78,10 @@ const ROWS: &[Row] = &[
     row("no_agreement",            403, "forbidden",     Proxy),
     row("token_malformed",         400, "invalid",       BAD),
     row("claim_missing",           400, "invalid",       BAD),
+    row("claim_unreadable",        400, "invalid",       BAD),
     row("claim_invalid",           400, "invalid",       BAD),
     row("claim_not_resource",      422, "invalid",       RESOURCE),
+    row("claim_element",           422, "invalid",       RESOURCE),
     row("scope_mismatch",          400, "invalid",       BAD),
     row("token_expired",           400, "invalid",       BAD),
     row("organisation_mismatch",   403, "forbidden",     DENIED),
@@ -87,6 +90,7 @@ const ROWS: &[Row] = &[
     row("body_too_long",           413, "too-long",      BAD),
     row("body_timeout",            408, "timeout",       BAD),
     row("body_broken",             400, "invalid",       BAD),
+    row("nhs_number_invalid",      400, "value",         NHS_NUMBER),
     row("upstream_unreachable",    502, "transient",     Proxy),
     row("upstream_invalid",        502, "transient",     Proxy),
     row("upstream_timeout",        504, "transient",     Proxy),
