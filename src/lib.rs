@@ -11,3 +11,4 @@ pub mod proxy;
 pub mod simulator;
 pub mod snapshot;
 pub mod telemetry;
+pub mod tls;

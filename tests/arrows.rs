@@ -16,7 +16,7 @@ use syn::{UseTree, visit::Visit};
 #[rustfmt::skip]
 const ROOMS: &[(&str, u8)] = &[
     ("config", 1), ("telemetry", 2), ("directory", 3), ("audit", 3), ("cache", 3), ("limits", 3),
-    ("snapshot", 4), ("proxy", 5), ("admin", 5), ("simulator", 5), ("cli", 6),
+    ("tls", 3),    ("snapshot", 4), ("proxy", 5), ("admin", 5), ("simulator", 5), ("cli", 6),
 ];
 
 /// Packages that only some rooms may name.

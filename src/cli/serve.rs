@@ -50,8 +50,8 @@ fn serve(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let telemetry = Arc::new(Telemetry::new(Metrics::new()?, log.sink.clone(), log.style));
     let signals = Signals::heed()?;
     let running = Running::start(current, telemetry)?;
-    for ((name, _), address) in snapshot.startup.listeners.iter().zip(&running.addresses) {
-        info!(listener = name, %address, "taking requests");
+    for (listener, address) in snapshot.startup.listeners.iter().zip(&running.addresses) {
+        info!(listener = listener.name, tls = listener.secure, %address, "taking requests");
     }
     info!(
         address = %running.observe,

@@ -95,10 +95,10 @@ impl Running {
             max_retries: 3,
             ..ServerConf::default()
         });
-        for (index, (name, address)) in startup.listeners.iter().enumerate() {
-            let address = bind(*address, &format!("listener[{index}].address"), &mut fds)?;
+        for (index, listener) in startup.listeners.iter().enumerate() {
+            let address = bind(listener.address, &format!("listener[{index}].address"), &mut fds)?;
             let text = address.to_string();
-            services.push(proxy::listener(&configuration, index, name, &text, &shared));
+            services.push(proxy::listener(&configuration, index, listener, &text, &shared));
             bound.push(address);
         }
         let observe = bind(startup.observe.address, "observe.address", &mut fds)?;
@@ -115,6 +115,7 @@ impl Running {
         let fds: ListenFds = Arc::new(Mutex::new(fds));
         observing.block_on(shared.addresses.refresh(&snapshot));
         observing.spawn(look_up(shared.clone()));
+        observing.spawn(proxy::renew_tls(shared.clone()));
         for mut service in services {
             let (fds, stopping) = (Arc::clone(&fds), stopping.clone());
             carrying.spawn(async move { service.start_service(Some(fds), stopping, 1).await });

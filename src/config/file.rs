@@ -15,12 +15,21 @@ const MOST_BYTES: u64 = 256 << 20;
 ///
 /// What is wrong with the file and what to do, as it may follow the file's name in a message.
 pub fn read_file(path: &Path) -> Result<String, String> {
+    String::from_utf8(read_bytes(path)?)
+        .map_err(|error| not_utf8(error.as_bytes(), error.utf8_error().valid_up_to()))
+}
+
+/// The bytes of a file.
+///
+/// # Errors
+///
+/// What is wrong with the file and what to do, as it may follow the file's name in a message.
+pub fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
     let bytes = bytes(path).map_err(|error| why(&error))?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(format!("is larger than {} MiB; make it smaller", MOST_BYTES >> 20));
     }
-    String::from_utf8(bytes)
-        .map_err(|error| not_utf8(error.as_bytes(), error.utf8_error().valid_up_to()))
+    Ok(bytes)
 }
 
 fn bytes(path: &Path) -> io::Result<Vec<u8>> {

@@ -1,6 +1,6 @@
 //! The `[[listener]]` sections.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::Path};
 
 use gpconnect::names::Asid;
 
@@ -9,9 +9,11 @@ use super::{
     finding::{Listed, Located, Notebook},
     label::Label,
     section::Section,
-    settings::Listener,
+    settings::{Access, Listener},
+    tls::{ListenerTls, listener_tls},
     unique::{Unique, bound_address, distinct, unique},
 };
+
 /// The listeners, and what else must be known of them, also of those with mistakes.
 pub(super) struct Listeners {
     pub(super) listeners: Vec<Listener>,
@@ -28,14 +30,14 @@ struct ListenerRead {
 }
 
 /// Reads all `[[listener]]`.
-pub(super) fn listeners(root: &Section<'_>, notebook: &Notebook) -> Listeners {
+pub(super) fn listeners(root: &Section<'_>, folder: &Path, notebook: &Notebook) -> Listeners {
     if !root.has("listener") {
         root.mistake(
             "listener",
             "is missing; write at least one [[listener]], with name, address and server_names",
         );
     }
-    let mut read = root.tables("listener", |section, _| listener(section));
+    let mut read = root.tables("listener", |section, _| listener(section, folder));
     let names: Vec<_> = read.iter_mut().filter_map(|read| read.name.take()).collect();
     distinct(&names, notebook, |a, b| a == b, "give each listener a name of its own");
     Listeners {
@@ -45,31 +47,61 @@ pub(super) fn listeners(root: &Section<'_>, notebook: &Notebook) -> Listeners {
     }
 }
 
-fn listener(section: &Section<'_>) -> ListenerRead {
+fn listener(section: &Section<'_>, folder: &Path) -> ListenerRead {
     let name = unique::<Label>(section, "name");
     let address = bound_address(section);
     let server_names = section.list::<ServerName>("server_names");
-    let consent = section.consent("insecure_plain_http");
-    let everyone = section.list::<Asid>("insecure_everyone_is");
-    check_loopback(section, address.as_ref());
+    let mut everyone = Vec::new();
+    let access = if section.has("tls") {
+        secure(section, folder).map(|tls| Access::Tls(Box::new(tls)))
+    } else {
+        check_loopback(section, address.as_ref());
+        plain(section, &mut everyone).map(Access::InsecureEveryoneIs)
+    };
     let listener = || {
-        consent?;
-        warn_of_plain_listener(section);
         Some(Listener {
             name: name.as_ref()?.value.value.to_string(),
             address: address.as_ref()?.value.value,
             server_names: server_names?.into_iter().map(|name| name.value).collect(),
-            insecure_everyone_is: everyone.as_ref()?.iter().map(|asid| asid.value).collect(),
+            access: access?,
         })
     };
     let listener = listener();
+    ListenerRead { name, address, everyone, listener }
+}
+
+/// What a listener with a `tls` table says of it.
+fn secure(section: &Section<'_>, folder: &Path) -> Option<ListenerTls> {
+    let weakened = [
+        ("insecure_plain_http", section.flag("insecure_plain_http").is_some()),
+        ("insecure_everyone_is", section.list::<Asid>("insecure_everyone_is").is_some()),
+    ];
+    for (key, _) in weakened.iter().filter(|(_, written)| *written) {
+        section.mistake(key, "stands beside tls, which proves who is calling; keep one of the two");
+    }
+    section.table("tls", |section| listener_tls(section, folder)).flatten()
+}
+
+/// What a listener without a `tls` table says; `everyone` gets its systems with their keys.
+fn plain(section: &Section<'_>, everyone: &mut Vec<(String, Located<Asid>)>) -> Option<Vec<Asid>> {
+    let consent = section.consent("insecure_plain_http");
+    if !section.has("insecure_everyone_is") {
+        section.mistake(
+            "insecure_everyone_is",
+            "is missing; write insecure_everyone_is = [\"200000000359\"] (the ASIDs of the consumer \
+             systems that every caller may be), or add [listener.tls]",
+        );
+    }
     let path = section.path("insecure_everyone_is");
-    let named = |asid: Listed<Asid>| {
+    let written = section.list::<Asid>("insecure_everyone_is")?;
+    let asids = written.iter().map(|asid| asid.value).collect();
+    everyone.extend(written.into_iter().map(|asid: Listed<Asid>| {
         let key = format!("{path}[{}]", asid.position);
         (key, Located { value: asid.value, place: asid.place })
-    };
-    let everyone = everyone.unwrap_or_default().into_iter().map(named).collect();
-    ListenerRead { name, address, everyone, listener }
+    }));
+    consent?;
+    warn_of_plain_listener(section);
+    Some(asids)
 }
 
 fn check_loopback(section: &Section<'_>, address: Option<&Unique<SocketAddr>>) {
@@ -80,8 +112,8 @@ fn check_loopback(section: &Section<'_>, address: Option<&Unique<SocketAddr>>) {
     section.mistake(
         "address",
         format!(
-            "is reached from other machines, and plain HTTP proves nobody's identity; write a \
-             loopback address, as in \"127.0.0.1:{port}\""
+            "is reached from other machines, and plain HTTP proves nobody's identity; add \
+             [listener.tls], or write a loopback address, as in \"127.0.0.1:{port}\""
         ),
     );
 }

@@ -24,13 +24,14 @@ mod section;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod unique;
 mod units;
 mod wording;
 
 pub use authority::{NotAServerName, NotAnUpstreamAddress, ServerName, UpstreamAddress};
 pub use environment::Environment;
-pub use file::read_file;
+pub use file::{read_bytes, read_file};
 pub use finding::{Finding, Listed, Located, Mistakes, Notebook, Origin, Place, Warnings};
 pub use keys::{Absent, Form, Key, Kind};
 pub use label::{Label, NotALabel, NotATitle, Title};
@@ -40,5 +41,6 @@ pub use reference::GATEWAY;
 pub use schema::schema;
 pub use section::Section;
 pub use settings::{
-    Known, Limits, Listener, Log, LogFormat, Observe, Server, Settings, Timeouts, Upstream,
+    Access, Known, Limits, Listener, Log, LogFormat, Observe, Server, Settings, Timeouts, Upstream,
 };
+pub use tls::{ListenerTls, Profile, Refusal, TlsFile};

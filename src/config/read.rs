@@ -48,7 +48,7 @@ pub fn read(
 fn all(root: &Section<'_>, folder: &Path, notebook: &Notebook) -> (Option<Settings>, Known) {
     let server = root.table("server", server).flatten();
     let files = root.table("directory", |section| files(section, folder)).unwrap_or_default();
-    let Listeners { listeners, addresses: mut bound, everyone } = listeners(root, notebook);
+    let Listeners { listeners, addresses: mut bound, everyone } = listeners(root, folder, notebook);
     let observe = root.table("observe", bound_address).flatten();
     bound.extend(observe.clone());
     distinct(&bound, notebook, |a, b| clash(*a, *b), "one address and port serve one purpose");
@@ -188,6 +188,7 @@ fn limits(section: &Section<'_>) -> Option<Limits> {
 }
 
 fn timeouts(section: &Section<'_>) -> Option<Timeouts> {
+    let handshake = section.time("handshake");
     let head = section.time("head");
     let body = section.time("body");
     let idle = section.time("idle");
@@ -198,6 +199,7 @@ fn timeouts(section: &Section<'_>) -> Option<Timeouts> {
     let exchange = section.time("exchange");
     let upstream_idle = section.time("upstream_idle");
     Some(Timeouts {
+        handshake: handshake?,
         head: head?,
         body: body?,
         idle: idle?,

@@ -10,11 +10,14 @@ const PROCESSORS: &str = "one for each processor, at most 16";
 
 const PLAIN: &str = "this version speaks plain HTTP only; write insecure_plain_http = true to say \
                      that you accept it";
+const PLAIN_LISTENER: &str = "a listener without a tls table speaks plain HTTP; add [listener.tls], \
+                              or write insecure_plain_http = true to say that you accept it";
 
 const ASIDS: Form = Form::new("an ASID, as in 200000000359", "^[0-9]{12}$");
 const SOCKET: Form = Form::new("an address and a port, as in 127.0.0.1:8080", "^.+:[0-9]+$");
 const SERVER_NAME: Form = Form::new("host or host:port", "^[a-z0-9.\\[\\]:-]+$");
 const UPSTREAM: Form = Form::new("host:port", "^[a-z0-9.\\[\\]:-]+:[0-9]+$");
+const FILE: Form = Form::new("a file, relative to the folder of this one", "\\S");
 const NAME: Form = Form::new("a name of letters, digits, \"-\", \"_\"", "^[A-Za-z0-9_-]{1,64}$");
 const NEIGHBOUR: Form = Form::known("the id of an interaction", "\\S", neighbours);
 
@@ -50,7 +53,7 @@ const SERVER: &[Key] = &[
 
 #[rustfmt::skip]
 const DIRECTORY: &[Key] = &[
-    Key::required("files", Kind::List(Form::new("a file, relative to the folder of this one", "\\S"), false), "[\"practices.toml\", \"consumers.toml\", \"agreements.toml\"]", "the files with practices, consumers and agreements"),
+    Key::required("files", Kind::List(FILE, false), "[\"practices.toml\", \"consumers.toml\", \"agreements.toml\"]", "the files with practices, consumers and agreements"),
 ];
 
 #[rustfmt::skip]
@@ -58,8 +61,20 @@ const LISTENER: &[Key] = &[
     Key::required("name", Kind::Text(NAME), "\"consumers\"", "its name in logs and metrics"),
     Key::required("address", Kind::Text(SOCKET), "\"127.0.0.1:8080\"", "the address and port to listen at"),
     Key::required("server_names", Kind::List(SERVER_NAME, false), "[\"localhost:8080\"]", "what a request's Host may say; any other is answered 421"),
-    Key::required("insecure_plain_http", Kind::Consent(PLAIN), "true", "plain HTTP, without proof of who is calling; at a loopback address only"),
-    Key::required("insecure_everyone_is", Kind::List(ASIDS, false), "[\"200000000359\"]", "the ASIDs of the consumer systems that every caller may be; with one, callers need no Ssp-From in assist mode"),
+    Key::optional("insecure_plain_http", Kind::Consent(PLAIN_LISTENER), "a tls table must be there", "Plain HTTP, without proof of who is calling; at a loopback address only."),
+    Key::optional("insecure_everyone_is", Kind::List(ASIDS, false), "a tls table must be there", "The ASIDs of the consumer systems that every caller of a plain listener may be; with one, callers need no Ssp-From in assist mode."),
+    Key { name: "tls", kind: Kind::Table(LISTENER_TLS), absent: Absent::Means("plain HTTP"), meaning: "TLS with client certificates, which say who is calling." },
+];
+
+#[rustfmt::skip]
+const LISTENER_TLS: &[Key] = &[
+    Key::required("certificate", Kind::Text(FILE), "\"gateway.pem\"", "its certificate and those that lead to its authority, in PEM"),
+    Key::required("key", Kind::Text(FILE), "\"gateway.key\"", "the key of the certificate, in PEM; others must not be able to read it"),
+    Key::required("client_authorities", Kind::List(FILE, false), "[\"consumers-ca.pem\"]", "the authorities of client certificates, up to their roots, in PEM"),
+    Key::required("revocation_lists", Kind::List(FILE, false), "[\"consumers-ca.crl\"]", "the revocation list of each of those authorities, in PEM or DER"),
+    Key::default("profile", Kind::Word(&["modern", "gp-connect"]), "\"modern\"", "\"modern\": TLS 1.2 and 1.3; \"gp-connect\": TLS 1.2 with the cipher suites that GP Connect prescribes."),
+    Key::default("refusal", Kind::Word(&["http", "handshake"]), "\"http\"", "How a caller without an acceptable certificate is told: \"http\" answers 495 or 496 and closes, \"handshake\" fails the handshake."),
+    Key::optional("dh_parameters", Kind::Text(FILE), "ffdhe2048 of RFC 7919", "Diffie-Hellman parameters for profile \"gp-connect\", of at least 2048 bits, in PEM."),
 ];
 
 #[rustfmt::skip]
@@ -99,6 +114,7 @@ const LIMITS: &[Key] = &[
 
 #[rustfmt::skip]
 const TIMEOUTS: &[Key] = &[
+    Key::default("handshake", minutes(1), "\"10s\"", "A TLS handshake with a consumer, from its connection to its end."),
     Key::default("head", minutes(5), "\"10s\"", "From the first byte of a request to the end of its headers."),
     Key::default("body", minutes(10), "\"30s\"", "From the end of a request's headers to the end of its body."),
     Key::default("idle", minutes(60), "\"60s\"", "A consumer's connection without a request."),
@@ -113,5 +129,5 @@ const TIMEOUTS: &[Key] = &[
 #[rustfmt::skip]
 const LOG: &[Key] = &[
     Key::default("format", Kind::Word(&["auto", "json", "human"]), "\"auto\"", "\"json\": one object a line; \"human\": for a terminal; \"auto\": human on a terminal, else json."),
-    Key::optional("file", Kind::Text(Form::new("a file, relative to the folder of this one", "\\S")), "standard output", "Where the log goes; reopened on SIGHUP."),
+    Key::optional("file", Kind::Text(FILE), "standard output", "Where the log goes; reopened on SIGHUP."),
 ];

@@ -9,6 +9,7 @@ use gpconnect::{
 use super::{
     authority::{ServerName, UpstreamAddress},
     finding::{Listed, Located},
+    tls::ListenerTls,
 };
 
 /// All of gateway.toml, with environment and defaults applied.
@@ -56,7 +57,7 @@ pub struct Server {
     pub drain: Duration,
 }
 
-/// Where consumers connect to. Plain HTTP at a loopback address: the reader allows no other.
+/// Where consumers connect to.
 #[derive(Clone, Debug)]
 pub struct Listener {
     /// Its name in logs and metrics.
@@ -65,8 +66,18 @@ pub struct Listener {
     pub address: SocketAddr,
     /// What a request's `Host` may say.
     pub server_names: Vec<ServerName>,
-    /// The consumer systems that every caller may be.
-    pub insecure_everyone_is: Vec<Asid>,
+    /// How callers prove who they are.
+    pub access: Access,
+}
+
+/// How callers of a listener prove who they are.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// By their certificates.
+    Tls(Box<ListenerTls>),
+    /// Not at all: every caller is taken for these consumer systems. Plain HTTP at a loopback
+    /// address: the reader allows no other.
+    InsecureEveryoneIs(Vec<Asid>),
 }
 
 /// Where metrics and health are read.
@@ -109,6 +120,8 @@ pub struct Limits {
 /// How long anything is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
+    /// A TLS handshake with a consumer.
+    pub handshake: Duration,
     /// From the first byte of a request to the end of its headers.
     pub head: Duration,
     /// From the end of a request's headers to the end of its body.

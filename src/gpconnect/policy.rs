@@ -3,6 +3,8 @@
 //! Every look-up costs the same with ten practices and ten thousand: a hash of a short name, then
 //! plain indexes.
 
+use std::borrow::Cow;
+
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
@@ -135,6 +137,7 @@ pub struct Policy {
     by_ods_code: HashMap<OdsCode, PracticeIndex, RandomState>,
     consumers: Vec<Consumer>,
     by_asid: HashMap<Asid, ConsumerIndex, RandomState>,
+    by_host_name: HashMap<HostName, Vec<ConsumerIndex>, RandomState>,
     /// Per consumer system the row of its organisation in `agreements`.
     agreement_rows: Vec<usize>,
     /// Per consumer organisation one entry a practice: a byte each, so that a million agreements
@@ -153,7 +156,17 @@ impl Policy {
     ) -> Self {
         let by_ods_code = practices.iter().map(|practice| practice.ods_code).zip(indexes());
         let by_asid = consumers.iter().map(|consumer| consumer.asid).zip(indexes());
+        let mut by_host_name = HashMap::<_, Vec<_>, RandomState>::default();
+        for (consumer, index) in consumers.iter().zip(indexes()) {
+            for name in &consumer.host_names {
+                let systems = by_host_name.entry(name.clone()).or_default();
+                if systems.last() != Some(&ConsumerIndex(index)) {
+                    systems.push(ConsumerIndex(index));
+                }
+            }
+        }
         let mut policy = Self {
+            by_host_name,
             by_ods_code: by_ods_code.map(|(code, index)| (code, PracticeIndex(index))).collect(),
             by_asid: by_asid.map(|(asid, index)| (asid, ConsumerIndex(index))).collect(),
             practices,
@@ -201,6 +214,21 @@ impl Policy {
     pub fn find_consumer(&self, asid: Asid) -> Option<(ConsumerIndex, &Consumer)> {
         let index = *self.by_asid.get(&asid)?;
         Some((index, self.consumer(index)?))
+    }
+
+    /// The consumer systems whose certificates may bear one of these names, each once.
+    pub fn find_callers(&self, names: &[HostName]) -> Cow<'_, [ConsumerIndex]> {
+        let mut found = Cow::Borrowed([].as_slice());
+        for systems in names.iter().filter_map(|name| self.by_host_name.get(name)) {
+            if found.is_empty() {
+                found = Cow::Borrowed(systems);
+            } else if systems.iter().any(|index| !found.contains(index)) {
+                let new = systems.iter().filter(|index| !found.contains(index)).copied();
+                let new: Vec<_> = new.collect();
+                found.to_mut().extend(new);
+            }
+        }
+        found
     }
 
     /// The consumer system at this place.

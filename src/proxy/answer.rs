@@ -23,6 +23,9 @@ pub(super) struct Answer {
 
 /// How long a caller waits before it asks an overloaded gateway again.
 const RETRY_AFTER_SECONDS: &str = "1";
+/// Callers that came over TLS are to come over nothing else, for a year (RFC 6797).
+pub(super) const STRICT_TRANSPORT: (&str, &str) =
+    ("Strict-Transport-Security", "max-age=31536000; includeSubDomains");
 
 impl From<Answer> for Refusal {
     fn from(answer: Answer) -> Self {
@@ -64,6 +67,15 @@ impl Answer {
         self.status
     }
 
+    /// The same for a connection that is `secure`, or is not.
+    pub(super) fn over(mut self, secure: bool) -> Self {
+        if secure {
+            let (name, value) = STRICT_TRANSPORT;
+            self.headers.push((name, value.to_owned()));
+        }
+        self
+    }
+
     /// The bytes of its body.
     pub(super) fn length(&self) -> usize {
         self.body.len()
@@ -94,7 +106,11 @@ impl Answer {
     /// as HEAD wants it.
     pub(super) fn wire(&self, bare: bool) -> Vec<u8> {
         let status = http::StatusCode::from_u16(self.status).unwrap_or_default();
-        let phrase = status.canonical_reason().unwrap_or("Error");
+        let phrase = match self.status {
+            495 => "SSL Certificate Error",
+            496 => "SSL Certificate Required",
+            _ => status.canonical_reason().unwrap_or("Error"),
+        };
         let mut wire = format!("HTTP/1.1 {} {phrase}\r\nConnection: close\r\n", self.status);
         for (name, value) in &self.headers {
             wire.extend([name, ": ", value, "\r\n"]);

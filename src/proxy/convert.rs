@@ -1,13 +1,39 @@
 //! The engine's request as facts for the decision.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    borrow::Cow,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
-use gpconnect::facts::{Fields, UnixSeconds};
+use gpconnect::{
+    facts::{Fields, UnixSeconds},
+    policy::ConsumerIndex,
+};
 use pingora::http::RequestHeader;
+
+use crate::{
+    snapshot::{Access, Snapshot},
+    tls::ClientCertificate,
+};
 
 /// The header fields that matter, borrowed from the engine's head.
 pub(super) fn fields(head: &RequestHeader) -> Fields<'_> {
     Fields::gather(head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())))
+}
+
+/// The systems that a caller of a listener may be.
+pub(super) fn candidates<'s>(
+    snapshot: &'s Snapshot,
+    listener: usize,
+    certificate: Option<&ClientCertificate>,
+) -> Cow<'s, [ConsumerIndex]> {
+    match (snapshot.entrance(listener).map(|entrance| &entrance.access), certificate) {
+        (Some(Access::InsecureEveryoneIs(everyone)), _) => Cow::Borrowed(everyone),
+        (Some(Access::Tls(_)), Some(certificate)) => {
+            snapshot.policy.find_callers(&certificate.host_names)
+        }
+        (Some(Access::Tls(_)) | None, _) => Cow::Borrowed(&[]),
+    }
 }
 
 /// The request target as it arrived.

@@ -14,6 +14,7 @@ use super::{answer::Answer, watch::AnswerWatch};
 use crate::{
     snapshot::Snapshot,
     telemetry::{Finished, Origin, Record, Telemetry},
+    tls::ClientCertificate,
 };
 
 /// One request and its answer. Dropping it writes its line and counts it, so that no exchange goes
@@ -41,10 +42,19 @@ pub(super) struct Exchange {
     pub(super) sent_upstream: Option<Instant>,
     pub(super) upstream: Option<Duration>,
     pub(super) watch: Option<Arc<AnswerWatch>>,
+    /// The caller's certificate, when it has one.
+    pub(super) certificate: Option<Arc<ClientCertificate>>,
     at: SystemTime,
     started: Instant,
     telemetry: Arc<Telemetry>,
     _in_flight: InFlight,
+}
+
+/// What the front knows of an exchange and hands to the engine's hooks.
+#[derive(Clone, Debug)]
+pub(super) struct FromFront {
+    pub(super) watch: Arc<AnswerWatch>,
+    pub(super) certificate: Option<Arc<ClientCertificate>>,
 }
 
 /// What went wrong, for log and metrics.
@@ -85,6 +95,7 @@ impl Exchange {
             sent_upstream: None,
             upstream: None,
             watch: None,
+            certificate: None,
             at: SystemTime::now(),
             started: Instant::now(),
             _in_flight: InFlight::enter(&telemetry.metrics.in_flight),
@@ -186,13 +197,13 @@ impl Drop for InFlight {
     }
 }
 
-/// What was refused before there was an exchange.
+/// What was refused before there was an exchange; without an answer, the connection just ended.
 pub(super) fn refused_at_front<'r>(
     listener: &'r str,
     reason: &Reason,
     trace_id: TraceId,
     client: Option<IpAddr>,
-    answer: &Answer,
+    answer: Option<&Answer>,
     generation: u64,
 ) -> Record<'r> {
     Record {
@@ -205,7 +216,7 @@ pub(super) fn refused_at_front<'r>(
         consumer: None,
         practice: None,
         filled: Filled::default(),
-        status: Some(answer.status()),
+        status: answer.map(Answer::status),
         origin: Origin::Gateway,
         finished: Finished::Refused,
         fault: Some(reason.word()),
@@ -216,7 +227,7 @@ pub(super) fn refused_at_front<'r>(
         upstream_reused: None,
         tries: 0,
         received: 0,
-        sent: answer.length(),
+        sent: answer.map_or(0, Answer::length),
         generation,
     }
 }

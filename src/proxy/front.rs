@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use super::{
     answer::Answer,
-    exchange::{InFlight, refused_at_front},
+    exchange::{FromFront, InFlight, refused_at_front},
     gateway::Gateway,
     head::{self, Rules, Scan},
     watch::AnswerWatch,
@@ -61,7 +61,7 @@ enum Admission {
 impl ServerApp for Front {
     async fn process_new(
         self: &Arc<Self>,
-        mut stream: Stream,
+        stream: Stream,
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
         let _here = InFlight::enter(&self.connections);
@@ -71,13 +71,21 @@ impl ServerApp for Front {
         let timeouts = snapshot.timeouts;
         drop(snapshot);
         if self.all_connections.get() > most {
-            self.refuse(stream, &Reason::Overloaded, &[]).await;
+            if !self.gateway.secure {
+                // Over TLS it would cost a handshake to say so.
+                self.refuse(stream, &Reason::Overloaded, &[]).await;
+            }
             return None;
         }
+        let (mut stream, mut guest) = self.meet(stream, timeouts.handshake).await?;
         let mut kept: Option<HttpPersistentSettings> = None;
         loop {
             match self.admit(&mut stream, &timeouts, shutdown).await {
                 Admission::Accepted(head) => {
+                    if let Some(reason) = self.objection(&mut guest, &stream) {
+                        self.refuse(stream, &reason, &head).await;
+                        return None;
+                    }
                     let mut session = ServerSession::new_http1(stream);
                     match kept {
                         Some(settings) => settings.apply_to_session(&mut session),
@@ -85,13 +93,16 @@ impl ServerApp for Front {
                     }
                     session.set_pipelined_prefix(head);
                     let watch = Arc::new(AnswerWatch::new());
-                    session.set_connection_user_context(Some(Box::new(Arc::clone(&watch))));
+                    let certificate = guest.certificate();
+                    let from_front = FromFront { watch: Arc::clone(&watch), certificate };
+                    session.set_connection_user_context(Some(Box::new(from_front)));
                     let exchange = self.proxy.process_new_http(session, shutdown);
                     let step = timeouts.query.min(timeouts.command);
                     let reusable = watch.over(timeouts.exchange, step, exchange).await?;
                     (stream, kept) = reusable.consume();
                 }
                 Admission::Refused(reason, read) => {
+                    let reason = self.objection(&mut guest, &stream).unwrap_or(reason);
                     self.refuse(stream, &reason, &read).await;
                     return None;
                 }
@@ -171,13 +182,13 @@ impl Front {
         let shared = &self.gateway.shared;
         let format = media::wanted(&fields, query(read)).or_json();
         let style = Style { format, wording: shared.current.peek().wording };
-        let answer = Answer::of(reason.clone(), trace_id, style);
+        let answer = Answer::of(reason.clone(), trace_id, style).over(self.gateway.secure);
         shared.telemetry.finished(&refused_at_front(
             &self.gateway.name,
             reason,
             trace_id,
             client(&stream),
-            &answer,
+            Some(&answer),
             shared.current.peek().generation,
         ));
         let last = async {
@@ -204,7 +215,7 @@ async fn linger(stream: &mut Stream) -> std::io::Result<()> {
     Ok(())
 }
 
-fn client(stream: &Stream) -> Option<IpAddr> {
+pub(super) fn client(stream: &Stream) -> Option<IpAddr> {
     let digest = stream.get_socket_digest()?;
     digest.peer_addr()?.as_inet().map(SocketAddr::ip)
 }

@@ -15,7 +15,7 @@ use pingora::{
 use super::{
     answer::Answer,
     body, convert,
-    exchange::{Exchange, Fault},
+    exchange::{Exchange, Fault, FromFront},
     fault,
     request::{self, Outgoing},
     response,
@@ -29,6 +29,8 @@ pub(super) struct Gateway {
     /// Its place among the listeners, and in each snapshot among the entrances.
     pub(super) listener: usize,
     pub(super) name: Arc<str>,
+    /// Whether callers come over TLS.
+    pub(super) secure: bool,
     pub(super) shared: Shared,
 }
 
@@ -52,14 +54,14 @@ impl Gateway {
             return Err(Box::new(Reason::Overloaded.into()));
         }
         let head = session.req_header();
+        let certificate = exchange.certificate.as_deref();
+        let candidates = convert::candidates(snapshot, self.listener, certificate);
         let decision = decide(
             &RequestFacts {
                 method: head.method.as_str(),
                 target: convert::target(head),
                 fields: &convert::fields(head),
-                candidates: snapshot
-                    .entrance(self.listener)
-                    .map_or(&[], |entrance| entrance.insecure_everyone_is.as_slice()),
+                candidates: &candidates,
                 now: convert::seconds(exchange.at()),
                 random: exchange.random,
                 token_limit: snapshot.limits.token_bytes,
@@ -114,7 +116,10 @@ impl ProxyHttp for Gateway {
         exchange: &mut Exchange,
         from_front: Box<dyn Any + Send + Sync>,
     ) {
-        exchange.watch = from_front.downcast().ok().map(|watch| *watch);
+        if let Ok(from_front) = from_front.downcast::<FromFront>() {
+            exchange.watch = Some(from_front.watch);
+            exchange.certificate = from_front.certificate;
+        }
     }
 
     async fn request_filter(
@@ -131,7 +136,8 @@ impl ProxyHttp for Gateway {
                 Ok(length) => {
                     exchange.received = length;
                     let (snapshot, head) = (&exchange.snapshot, session.req_header());
-                    exchange.outgoing = Outgoing::new(&permit, snapshot, address, head);
+                    exchange.outgoing =
+                        Outgoing::new(&permit, snapshot, address, head, self.secure);
                     exchange.permit = Some(permit);
                     return Ok(false);
                 }
@@ -147,6 +153,7 @@ impl ProxyHttp for Gateway {
             }
         };
         let answer = Answer::new(&rejection, exchange.trace_id(), exchange.style());
+        let answer = answer.over(self.secure);
         exchange.note(&rejection.reason, &answer);
         answer.write(session).await.map(|()| true)
     }
@@ -217,7 +224,7 @@ impl ProxyHttp for Gateway {
         }
         exchange.upstream = exchange.sent_upstream.map(|sent| sent.elapsed());
         exchange.status = Some(head.status.as_u16());
-        response::complete(head, exchange.trace_id())
+        response::complete(head, exchange.trace_id(), self.secure)
     }
 
     fn response_body_filter(
@@ -294,6 +301,7 @@ impl ProxyHttp for Gateway {
             return failed;
         }
         let answer = Answer::of(reason.clone(), exchange.trace_id(), exchange.style());
+        let answer = answer.over(self.secure);
         exchange.upstream = None;
         exchange.note(&reason, &answer);
         // A caller that is gone by now is told nothing.

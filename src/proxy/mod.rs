@@ -11,12 +11,16 @@ mod exchange;
 mod fault;
 mod front;
 mod gateway;
+mod guest;
+mod handshake;
 mod head;
 pub mod rehearsal;
+mod renew;
 mod request;
 mod response;
 mod service;
 mod watch;
 
 pub use address::Addresses;
+pub use renew::renew_tls;
 pub use service::{Shared, listener};

@@ -23,6 +23,8 @@ use crate::snapshot::Snapshot;
 /// A request that stage 1 let in.
 pub struct Arrived {
     session: Session,
+    /// Whether the listener speaks TLS.
+    secure: bool,
     /// The caller's end, kept so that the connection does not look broken.
     _caller: DuplexStream,
 }
@@ -37,8 +39,8 @@ pub async fn arrive(
     snapshot: &Snapshot,
     listener: usize,
 ) -> Option<Result<Arrived, Reason>> {
-    let server_names = &snapshot.entrance(listener)?.server_names;
-    let rules = Rules { limits: snapshot.limits, server_names };
+    let entrance = snapshot.entrance(listener)?;
+    let rules = Rules { limits: snapshot.limits, server_names: &entrance.server_names };
     let end = match Scan::default().end(message, &rules) {
         Ok(end) => end?,
         Err(reason) => return Some(Err(reason)),
@@ -51,18 +53,18 @@ pub async fn arrive(
     let mut bytes = BytesMut::from(head);
     accepted.into_origin_form(&mut bytes);
     bytes.extend_from_slice(behind);
-    Some(parse(&bytes).await)
+    Some(parse(&bytes, entrance.access.is_secure()).await)
 }
 
 /// Lets the engine read it, from a connection that ends behind it.
-async fn parse(message: &[u8]) -> Result<Arrived, Reason> {
+async fn parse(message: &[u8], secure: bool) -> Result<Arrived, Reason> {
     let broken = || Reason::HeadMalformed("the engine can't read it");
     let (mut caller, gateway) = tokio::io::duplex(message.len() + 1_024);
     caller.write_all(message).await.or(Err(broken()))?;
     caller.shutdown().await.or(Err(broken()))?;
     let mut session = Session::new_h1(Box::new(gateway));
     match session.as_downstream_mut().read_request().await {
-        Ok(true) => Ok(Arrived { session, _caller: caller }),
+        Ok(true) => Ok(Arrived { session, secure, _caller: caller }),
         Ok(false) | Err(_) => Err(broken()),
     }
 }
@@ -101,7 +103,7 @@ impl Arrived {
         client: Option<SocketAddr>,
     ) -> Option<Vec<u8>> {
         let arrived = self.session.req_header();
-        let outgoing = Outgoing::new(permit, snapshot, client, arrived)?;
+        let outgoing = Outgoing::new(permit, snapshot, client, arrived, self.secure)?;
         let mut head = arrived.clone();
         let is_chunked = head.headers.contains_key(header::TRANSFER_ENCODING);
         strip_hop_by_hop(&mut head);

@@ -41,6 +41,7 @@ impl Outgoing {
         snapshot: &Snapshot,
         client: Option<SocketAddr>,
         head: &RequestHeader,
+        secure: bool,
     ) -> Option<Self> {
         let endpoint = forward::endpoint(permit, &snapshot.policy)?;
         let upstream = snapshot.upstream(endpoint.upstream)?;
@@ -48,8 +49,9 @@ impl Outgoing {
             Connection::Direct => endpoint.service_root.authority(),
             Connection::Proxy => upstream.address.as_str(),
         };
+        let scheme = if secure { "https" } else { "http" };
         let served = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let forwarded = forward::forwarded(client, served.unwrap_or_default(), "http");
+        let forwarded = forward::forwarded(client, served.unwrap_or_default(), scheme);
         Some(Self {
             upstream: endpoint.upstream,
             target: FromCaller::new(forward::target(permit, endpoint, upstream.connection)),

@@ -5,11 +5,16 @@ use gpconnect::names::TraceId;
 use http::{HeaderValue, header};
 use pingora::{Result, http::ResponseHeader};
 
-use super::request::VIA;
+use super::{answer::STRICT_TRANSPORT, request::VIA};
 
 /// Adds what every answer has: the trace id, `no-store`, and the mark of this hop.
-pub(super) fn complete(head: &mut ResponseHeader, trace_id: TraceId) -> Result<()> {
+pub(super) fn complete(head: &mut ResponseHeader, trace_id: TraceId, secure: bool) -> Result<()> {
     drop_nominated(head);
+    if secure {
+        // Of the connection to us, not of the provider's.
+        let (name, value) = STRICT_TRANSPORT;
+        head.insert_header(name, value)?;
+    }
     head.insert_header("Ssp-TraceID", trace_id.as_str())?;
     head.append_header("Via", VIA)?;
     if !forbids_storing(head) {
@@ -94,7 +99,8 @@ mod tests {
         for (name, value) in headers {
             head.append_header(*name, *value).unwrap();
         }
-        complete(&mut head, "629ea9ba-a077-4d99-b289-7a9b19fd4e03".parse().unwrap()).unwrap();
+        complete(&mut head, "629ea9ba-a077-4d99-b289-7a9b19fd4e03".parse().unwrap(), false)
+            .unwrap();
         let mut lines = Vec::new();
         for (name, value) in &head.headers {
             lines.push(format!("{name}: {}", value.to_str().unwrap()));

@@ -12,7 +12,7 @@ use pingora::{
 
 use super::{address::Addresses, front::Front, gateway::Gateway};
 use crate::{
-    snapshot::Current,
+    snapshot::{Bound, Current},
     telemetry::{Health, Telemetry},
 };
 
@@ -38,11 +38,17 @@ pub struct Shared {
 pub fn listener(
     configuration: &Arc<ServerConf>,
     index: usize,
-    name: &str,
+    bound: &Bound,
     address: &str,
     shared: &Shared,
 ) -> Service<impl ServerApp + Send + Sync + 'static> {
-    let gateway = Gateway { listener: index, name: name.into(), shared: shared.clone() };
+    let name = bound.name.as_str();
+    let gateway = Gateway {
+        listener: index,
+        name: name.into(),
+        secure: bound.secure,
+        shared: shared.clone(),
+    };
     let metrics = &shared.telemetry.metrics;
     let front = Front {
         proxy: Arc::new(http_proxy(configuration, gateway.clone())),

@@ -8,7 +8,7 @@ use std::{
 use arc_swap::{ArcSwap, Guard};
 use gpconnect::policy::Policy;
 
-use super::{Changes, Entrance, Snapshot};
+use super::{Access, Changes, Entrance, Snapshot};
 use crate::config::{Environment, Mistakes, Warnings};
 
 /// The snapshot that new requests take.
@@ -74,10 +74,13 @@ impl Current {
     }
 }
 
-/// One entrance for each listener that runs, in the order in which they run.
+/// One entrance for each listener that runs, in the order in which they run. One that is to speak
+/// TLS, or is to speak it no more, goes on as it was until a restart.
 fn entrances(old: &Snapshot, new: &Snapshot) -> Vec<Entrance> {
     let successor = |entrance: &Entrance| {
-        let same_name = new.listeners.iter().find(|other| other.name == entrance.name);
+        let same_name = new.listeners.iter().find(|other| {
+            other.name == entrance.name && other.access.is_secure() == entrance.access.is_secure()
+        });
         same_name.cloned().unwrap_or_else(|| carry_over(entrance, &old.policy, &new.policy))
     };
     old.listeners.iter().map(successor).collect()
@@ -85,8 +88,10 @@ fn entrances(old: &Snapshot, new: &Snapshot) -> Vec<Entrance> {
 
 /// The same entrance with the places that its consumer systems have in the new policy.
 fn carry_over(entrance: &Entrance, old: &Policy, new: &Policy) -> Entrance {
-    let everyone = entrance.insecure_everyone_is.iter();
-    let everyone =
-        everyone.filter_map(|index| Some(new.find_consumer(old.consumer(*index)?.asid)?.0));
-    Entrance { insecure_everyone_is: everyone.collect(), ..entrance.clone() }
+    let Access::InsecureEveryoneIs(everyone) = &entrance.access else { return entrance.clone() };
+    let everyone = everyone
+        .iter()
+        .filter_map(|index| Some(new.find_consumer(old.consumer(*index)?.asid)?.0))
+        .collect();
+    Entrance { access: Access::InsecureEveryoneIs(everyone), ..entrance.clone() }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::SystemTime,
 };
 
@@ -9,13 +10,14 @@ use gpconnect::{interaction::InteractionSet, names::Asid, policy::Policy};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::Serialize;
 
-use super::{Entrance, Snapshot, Startup};
+use super::{Access, Bound, Entrance, Snapshot, Startup, secure};
 use crate::{
     config::{
         self, Document, Environment, Known, Listener, Mistakes, Notebook, Settings, Warnings,
         read_file,
     },
     directory::Directory,
+    tls::ServerTls,
 };
 
 /// What there is to say of a configuration.
@@ -70,7 +72,9 @@ fn load(
     let directory = directory(&known, today, notebook);
     let files = known.files.into_iter().map(|file| file.value);
     let sources = [path.to_path_buf()].into_iter().chain(files).collect();
-    Some(build(settings?, directory, known.carried, sources))
+    let settings = settings?;
+    let secure = secure::open(&settings.listeners, notebook)?;
+    Some(build(settings, secure, directory, known.carried, sources))
 }
 
 fn directory(known: &Known, today: Date, notebook: &Notebook) -> Directory {
@@ -93,6 +97,7 @@ fn directory(known: &Known, today: Date, notebook: &Notebook) -> Directory {
 
 fn build(
     settings: Settings,
+    secure: Vec<Option<Arc<ServerTls>>>,
     directory: Directory,
     carried: InteractionSet,
     sources: Vec<PathBuf>,
@@ -104,10 +109,14 @@ fn build(
     let listeners = &settings.listeners;
     Snapshot {
         generation: 1,
-        listeners: listeners.iter().map(|listener| entrance(listener, &policy)).collect(),
+        listeners: listeners
+            .iter()
+            .zip(secure)
+            .map(|(one, tls)| entrance(one, tls, &policy))
+            .collect(),
         startup: Startup {
             server: settings.server,
-            listeners: listeners.iter().map(|one| (one.name.clone(), one.address)).collect(),
+            listeners: listeners.iter().map(bound).collect(),
             observe: settings.observe,
             log: settings.log,
         },
@@ -122,12 +131,20 @@ fn build(
     }
 }
 
-fn entrance(listener: &Listener, policy: &Policy) -> Entrance {
-    let everyone = listener.insecure_everyone_is.iter();
+fn bound(listener: &Listener) -> Bound {
+    let secure = matches!(listener.access, config::Access::Tls(_));
+    Bound { name: listener.name.clone(), address: listener.address, secure }
+}
+
+fn entrance(listener: &Listener, tls: Option<Arc<ServerTls>>, policy: &Policy) -> Entrance {
     let index = |asid: &Asid| policy.find_consumer(*asid).map(|(index, _)| index);
+    let everyone = match &listener.access {
+        config::Access::InsecureEveryoneIs(asids) => asids.iter().filter_map(index).collect(),
+        config::Access::Tls(_) => Vec::new(),
+    };
     Entrance {
         name: listener.name.clone(),
         server_names: listener.server_names.clone(),
-        insecure_everyone_is: everyone.filter_map(index).collect(),
+        access: tls.map_or(Access::InsecureEveryoneIs(everyone), Access::Tls),
     }
 }

@@ -9,10 +9,11 @@ mod changes;
 mod current;
 mod load;
 mod lookup;
+mod secure;
 #[cfg(test)]
 mod tests;
 
-use std::{net::SocketAddr, path::PathBuf, time::SystemTime};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::SystemTime};
 
 use gpconnect::{
     names::OdsCode,
@@ -23,6 +24,7 @@ use gpconnect::{
 use crate::{
     config::{Key, Limits, Log, Observe, Server, ServerName, Timeouts, Upstream},
     directory::Organisation,
+    tls::ServerTls,
 };
 
 pub use changes::Changes;
@@ -81,8 +83,24 @@ pub struct Entrance {
     pub name: String,
     /// What `Host` may say.
     pub server_names: Vec<ServerName>,
-    /// The consumer systems that every caller may be.
-    pub insecure_everyone_is: Vec<ConsumerIndex>,
+    /// How callers prove who they are.
+    pub access: Access,
+}
+
+/// How callers of a listener prove who they are.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// By their certificates.
+    Tls(Arc<ServerTls>),
+    /// Not at all: every caller may be any of these consumer systems.
+    InsecureEveryoneIs(Vec<ConsumerIndex>),
+}
+
+impl Access {
+    /// Whether callers come over TLS.
+    pub const fn is_secure(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
 }
 
 /// What is fixed when the process starts: a change needs a restart.
@@ -90,12 +108,23 @@ pub struct Entrance {
 pub struct Startup {
     /// Threads and drain.
     pub server: Server,
-    /// The name and address of each listener.
-    pub listeners: Vec<(String, SocketAddr)>,
+    /// Each listener.
+    pub listeners: Vec<Bound>,
     /// Where metrics and health are read.
     pub observe: Observe,
     /// The log.
     pub log: Log,
+}
+
+/// What is fixed of a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// Its name.
+    pub name: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Whether it speaks TLS.
+    pub secure: bool,
 }
 
 /// The JSON Schema of gateway.toml, and of directory files.

@@ -11,7 +11,10 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
-use super::record::{Record, Result as Verdict};
+use super::{
+    record::{Record, Result as Verdict},
+    tls::TlsMetrics,
+};
 
 /// The specification's own limits (0.1, 0.25, 1 and 3 s) are edges, so that rules can use them.
 const SECONDS: &[f64] = &[0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0, 30.0];
@@ -43,6 +46,8 @@ pub struct Metrics {
     pub connections: IntGaugeVec,
     /// Connections of consumers over all listeners: what their limit is held against.
     pub all_connections: IntGauge,
+    /// Those of TLS.
+    pub tls: TlsMetrics,
     upstream_connections: IntCounterVec,
     /// Lines that the log had no room for.
     pub log_lines_dropped: IntCounter,
@@ -96,6 +101,7 @@ impl Metrics {
                 &["listener"],
             )?,
             all_connections: make.gauge("connections_open", "Open connections of consumers.")?,
+            tls: TlsMetrics::new(&make)?,
             upstream_connections: make.counters(
                 "upstream_requests_total",
                 "Requests sent to upstreams over a new or a reused connection.",
@@ -232,7 +238,7 @@ fn status_text(status: Option<u16>, digits: &mut [u8; 3]) -> &str {
 }
 
 /// Makes families and registers them.
-struct Families<'r>(&'r Registry);
+pub(super) struct Families<'r>(&'r Registry);
 
 impl Families<'_> {
     fn register<C: Collector + Clone + 'static>(&self, family: C) -> Result<C, Refused> {
@@ -244,7 +250,12 @@ impl Families<'_> {
         self.register(IntCounter::new(name, help)?)
     }
 
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, Refused> {
+    pub(super) fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<IntCounterVec, Refused> {
         self.register(IntCounterVec::new(Opts::new(name, help), labels)?)
     }
 
@@ -252,7 +263,12 @@ impl Families<'_> {
         self.register(IntGauge::new(name, help)?)
     }
 
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, Refused> {
+    pub(super) fn gauges(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<IntGaugeVec, Refused> {
         self.register(IntGaugeVec::new(Opts::new(name, help), labels)?)
     }
 

@@ -8,12 +8,14 @@ mod line;
 mod metrics;
 mod record;
 mod sink;
+mod tls;
 
 pub use health::Health;
 pub use line::Style;
 pub use metrics::{Metrics, Refused};
 pub use record::{Finished, Origin, Record, Result as Verdict};
 pub use sink::{LogSink, SinkWriter};
+pub use tls::TlsMetrics;
 
 /// The log and the metrics of one gateway.
 #[derive(Debug)]

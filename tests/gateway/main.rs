@@ -28,4 +28,5 @@ mod reload;
 mod resources;
 mod scripted;
 mod starting;
+mod tls;
 mod wire;

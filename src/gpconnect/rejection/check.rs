@@ -8,6 +8,8 @@ impl Reason {
     #[rustfmt::skip]
     pub const fn check(&self) -> Check {
         match self {
+            Self::PlainHttp => Check::Tls,
+            Self::CertificateMissing | Self::CertificateRefused(_) => Check::ClientCertificate,
             Self::HeadMalformed(_) | Self::Http2NotOffered => Check::HeadForm,
             Self::HeaderRepeated(_) => Check::HeadersOnce,
             Self::HeadTimeout { .. } => Check::HeadDeadline,

@@ -17,8 +17,11 @@ pub fn examples() -> Vec<Reason> {
     all
 }
 
-fn of_head() -> [Reason; 15] {
+fn of_head() -> [Reason; 18] {
     [
+        Reason::PlainHttp,
+        Reason::CertificateMissing,
+        Reason::CertificateRefused("it, or an authority of it, has expired"),
         Reason::HeadMalformed("a line ends in a bare LF"),
         Reason::Http2NotOffered,
         Reason::HeaderRepeated(Header::From.as_str()),

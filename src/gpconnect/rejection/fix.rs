@@ -10,6 +10,13 @@ impl Reason {
     #[expect(clippy::too_many_lines, reason = "a table: one row a reason")]
     pub fn fix(&self) -> Cow<'static, str> {
         let fixed = match self {
+            Self::PlainHttp => "Connect with TLS: the port speaks nothing else.",
+            Self::CertificateMissing => {
+                "Present the client certificate that is registered for the sending system."
+            }
+            Self::CertificateRefused(_) => {
+                "Present a certificate of an accepted authority that has neither ended nor been revoked."
+            }
             Self::HeadMalformed(_) => {
                 "Send the head as HTTP/1.1 lines that end in CR LF, each header in the form \"Name: value\"."
             }

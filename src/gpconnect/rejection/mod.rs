@@ -23,6 +23,9 @@ use crate::{
 #[expect(missing_docs, reason = "names and the texts below say what the fields are")]
 pub enum Reason {
     // Stage 1, admit.
+    PlainHttp,
+    CertificateMissing,
+    CertificateRefused(&'static str),
     HeadMalformed(&'static str),
     Http2NotOffered,
     HeaderRepeated(&'static str),
@@ -143,6 +146,8 @@ const ACCESS_DENIED: Code = Code::Spine("ACCESS_DENIED", "Access denied");
 const NO_RECORD_FOUND: Code = Code::Spine("NO_RECORD_FOUND", "No record found");
 const NO_ORGANISATION: Code = Code::Spine("ORGANISATION_NOT_FOUND", "Organisation not found");
 const NOT_IMPLEMENTED: Code = Code::Spine("NOT_IMPLEMENTED", "Not implemented");
+const ACCESS_DENIED_SSL: Code =
+    Code::Spine("ACCESS_DENIED_SSL", "SSL Protocol or Cipher requirements not met");
 const INTERNAL: Code = Code::Spine("INTERNAL_SERVER_ERROR", "Unexpected internal server error");
 
 /// How refusals are written where the specification leaves a choice.
@@ -182,8 +187,11 @@ impl Reason {
     /// What it means on the wire.
     #[rustfmt::skip]
     pub const fn answer(&self) -> Answer {
-        use {Code::{Proxy, ProxyMethod}, IssueType::{Forbidden, Invalid, NotFound, NotSupported, Processing, Timeout, TooLong, Transient, Value}};
+        use {Code::{Proxy, ProxyMethod}, IssueType::{Forbidden, Invalid, NotFound, NotSupported, Processing, Security, Timeout, TooLong, Transient, Value}};
         match self {
+            Self::PlainHttp                 => Answer(497, Security,     ACCESS_DENIED_SSL, "plain_http"),             // C
+            Self::CertificateMissing        => Answer(496, Security,     ACCESS_DENIED_SSL, "certificate_missing"),    // C
+            Self::CertificateRefused(_)     => Answer(495, Security,     ACCESS_DENIED_SSL, "certificate_refused"),    // C
             Self::HeadMalformed(_)          => Answer(400, Invalid,      BAD_REQUEST,      "head_malformed"),          // A-400-HDR
             Self::Http2NotOffered           => Answer(400, Invalid,      BAD_REQUEST,      "http2_not_offered"),       // A-400-HDR
             Self::HeaderRepeated(_)         => Answer(400, Invalid,      BAD_REQUEST,      "header_repeated"),         // A-400-HDR

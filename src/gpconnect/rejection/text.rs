@@ -10,6 +10,13 @@ impl Reason {
     pub fn diagnostics(&self) -> String {
         let asid = |asid: &Option<Asid>| asid.map_or_else(String::new, |asid| asid.to_string());
         match self {
+            Self::PlainHttp => "Plain HTTP on a TLS port".into(),
+            Self::CertificateMissing => {
+                "Client certificate is missing; present the one registered for this system".into()
+            }
+            Self::CertificateRefused(fault) => {
+                format!("Client certificate is not accepted: {fault}")
+            }
             Self::HeadMalformed(fault) => format!("Request head is malformed: {fault}"),
             Self::Http2NotOffered => "HTTP/2 is not offered here; send HTTP/1.1".into(),
             Self::HeaderRepeated(name) => format!("{name} header is repeated; send it once"),

@@ -3,7 +3,10 @@
 use gpconnect::names::{Asid, OdsCode};
 
 use super::estate::{Estate, Written};
-use crate::{config::Environment, snapshot::Current};
+use crate::{
+    config::Environment,
+    snapshot::{Access, Current},
+};
 
 fn open() -> (Written, Current) {
     let written = Estate { practices: 3, consumers: 2 }.write();
@@ -60,7 +63,7 @@ fn what_is_fixed_at_the_start_stays_until_a_restart() {
         assert_eq!(changes.generation, generation);
         assert_eq!(changes.restart_needed, ["listener", "log"], "as long as they differ");
     }
-    assert_eq!(current.load().startup.listeners[0].1.port(), 8080);
+    assert_eq!(current.load().startup.listeners[0].address.port(), 8080);
 }
 
 #[test]
@@ -72,7 +75,8 @@ fn listeners_take_new_names_and_consumers_without_a_restart() {
     let snapshot = current.load();
     let entrance = snapshot.entrance(0).unwrap();
     assert_eq!(entrance.server_names[0].as_str(), "gateway.example");
-    let consumer = snapshot.policy.consumer(entrance.insecure_everyone_is[0]).unwrap();
+    let Access::InsecureEveryoneIs(everyone) = &entrance.access else { panic!("it is plain") };
+    let consumer = snapshot.policy.consumer(everyone[0]).unwrap();
     assert_eq!(consumer.asid, "200000000001".parse::<Asid>().unwrap());
 }
 
@@ -90,5 +94,6 @@ fn a_listener_that_is_no_longer_named_goes_on_until_a_restart() {
     let snapshot = current.load();
     let entrance = snapshot.entrance(0).unwrap();
     assert_eq!(entrance.name, "consumers");
-    assert!(entrance.insecure_everyone_is.is_empty(), "its only system is gone");
+    let Access::InsecureEveryoneIs(everyone) = &entrance.access else { panic!("it is plain") };
+    assert!(everyone.is_empty(), "its only system is gone");
 }

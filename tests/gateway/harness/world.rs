@@ -30,7 +30,8 @@ impl World {
         let folder = TempDir::with_prefix("gpconnect-test-").unwrap();
         let upstream = plan.upstream.unwrap_or(simulator.local_addr());
         plan.write(folder.path(), simulator.estate(), upstream, simulator.refused_addr());
-        let gateway = Gateway::start(folder, Mode::BOTH.len(), &plan.environment).await;
+        let listeners = Mode::BOTH.len() + plan.settings.matches("[[listener]]").count();
+        let gateway = Gateway::start(folder, listeners, &plan.environment).await;
         Self { gateway, simulator }
     }
 

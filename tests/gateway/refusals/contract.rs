@@ -40,6 +40,7 @@ const NHS_NUMBER: Coding = Spine("INVALID_NHS_NUMBER", "Invalid NHS number");
 const RECORD: Coding = Spine("NO_RECORD_FOUND", "No record found");
 const ORGANISATION: Coding = Spine("ORGANISATION_NOT_FOUND", "Organisation not found");
 const NOT_BUILT: Coding = Spine("NOT_IMPLEMENTED", "Not implemented");
+const SSL: Coding = Spine("ACCESS_DENIED_SSL", "SSL Protocol or Cipher requirements not met");
 const INTERNAL: Coding = Spine("INTERNAL_SERVER_ERROR", "Unexpected internal server error");
 
 const fn row(word: &'static str, status: u16, issue: &'static str, coding: Coding) -> Row {
@@ -48,6 +49,9 @@ const fn row(word: &'static str, status: u16, issue: &'static str, coding: Codin
 
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
+    row("plain_http",              497, "security",      SSL),
+    row("certificate_missing",     496, "security",      SSL),
+    row("certificate_refused",     495, "security",      SSL),
     row("head_malformed",          400, "invalid",       BAD),
     row("http2_not_offered",       400, "invalid",       BAD),
     row("header_repeated",         400, "invalid",       BAD),

@@ -1,0 +1,83 @@
+//! Keys, certificates, authorities and revocation lists take effect soon after their files change,
+//! without a reload and for new handshakes; connections that are open are judged by them before
+//! their next request.
+
+use std::time::Duration;
+
+use tracing::{error, info};
+
+use super::service::Shared;
+use crate::{
+    snapshot::{Access, Snapshot},
+    telemetry::TlsMetrics,
+    tls::{Expiry, Material, Renewable, Renewal},
+};
+
+/// How often files are looked at: what changed is in use well within five seconds.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Something that ends, with whose it is.
+type Owned = (String, Expiry);
+
+/// Looks at the files of the snapshot in use, for as long as it is polled.
+pub async fn renew_tls(shared: Shared) {
+    let mut shown = Vec::new();
+    loop {
+        let expiries = renew_all(&shared.current.load(), &shared.telemetry.metrics.tls);
+        if expiries != shown {
+            show(&shown, &expiries, &shared.telemetry.metrics.tls);
+            shown = expiries;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Renews what has changed; gives everything that ends.
+fn renew_all(snapshot: &Snapshot, metrics: &TlsMetrics) -> Vec<Owned> {
+    let mut expiries = Vec::new();
+    for entrance in &snapshot.listeners {
+        if let Access::Tls(tls) = &entrance.access {
+            renew(&format!("listener {}", entrance.name), tls, metrics, &mut expiries);
+        }
+    }
+    expiries
+}
+
+fn renew<M: Material>(
+    owner: &str,
+    tls: &Renewable<M>,
+    metrics: &TlsMetrics,
+    expiries: &mut Vec<Owned>,
+) {
+    let count = |result| metrics.renewals.with_label_values(&[result]).inc();
+    match tls.renew() {
+        Renewal::Unchanged => {}
+        Renewal::Renewed => {
+            info!(owner, "keys, certificates and revocation lists renewed");
+            count("renewed");
+        }
+        Renewal::Refused(faults) => {
+            for fault in faults {
+                let key = &fault.file.key;
+                error!(owner, key, "renewal refused, what was in use stays: {fault}");
+            }
+            count("refused");
+        }
+    }
+    metrics.stale.with_label_values(&[owner]).set(tls.is_stale().into());
+    expiries.extend(tls.expiries().into_iter().map(|expiry| (owner.to_owned(), expiry)));
+}
+
+fn show(old: &[Owned], new: &[Owned], metrics: &TlsMetrics) {
+    for one in new {
+        metrics.expiry.with_label_values(&labels(one)).set(one.1.at);
+    }
+    for gone in old.iter().filter(|old| !new.iter().any(|new| labels(new) == labels(old))) {
+        // Two that share their labels were one series, which the first removed.
+        metrics.expiry.remove_label_values(&labels(gone)).unwrap_or_default();
+    }
+}
+
+fn labels((owner, expiry): &Owned) -> [&str; 4] {
+    [owner, expiry.kind, &expiry.file, &expiry.subject]
+}

@@ -1,0 +1,131 @@
+//! Callers without a good certificate, and what speaks no TLS at all.
+
+use gpconnect_gateway::tls::issue::{Authority, Issued, KeyKind, Order, self_signed};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::Secure;
+use super::pki::{DAY, Pki, host, now};
+use crate::exposition::Exposition;
+use crate::harness::{DEADLINE, Mode};
+use crate::refusals::contract;
+
+/// Every fault, its certificate, and a part of the text that tells of it.
+fn faults(pki: &Pki) -> Vec<(&'static str, Option<Issued>, &'static str)> {
+    let order = Order::new(&host(Mode::Transparent));
+    let issue = |order: &Order| Some(pki.issue(order));
+    let foreign = Authority::root("Another Root").unwrap();
+    let same_name = Authority::root("Consumers").unwrap();
+    let between = pki.consumers.below("Between").unwrap();
+    let revoked = pki.issue(&order);
+    pki.revoke(&[&revoked.certificate]);
+    vec![
+        ("none", None, "is missing"),
+        ("expired", issue(&Order { until: now() - 60, ..order.clone() }), "has expired"),
+        ("not yet valid", issue(&Order { from: now() + DAY, ..order.clone() }), "not valid yet"),
+        ("revoked", Some(revoked), "revoked"),
+        ("another authority", Some(foreign.issue(&order).unwrap()), "authority accepted here"),
+        ("the same name", Some(same_name.issue(&order).unwrap()), "authority accepted here"),
+        ("an authority it lacks", Some(between.issue(&order).unwrap()), "authority accepted here"),
+        ("self-signed", Some(self_signed(&order).unwrap()), "self-signed"),
+        ("a weak key", issue(&Order { key: KeyKind::Rsa(1024), ..order.clone() }), "too weak"),
+    ]
+}
+
+#[tokio::test]
+async fn a_bad_certificate_is_answered_and_the_connection_closed() {
+    let secure = Secure::start("").await;
+    let good = secure.pki.consumer(Mode::Transparent);
+    let faults = faults(&secure.pki);
+    secure.renewed(1.0).await;
+    for (name, identity, text) in &faults {
+        let word = if *name == "none" { "certificate_missing" } else { "certificate_refused" };
+        let row = contract::of(word);
+        let mut connection = secure.client(identity.as_ref()).connect().await;
+        let answer = connection.send(secure.call(Mode::Transparent)).await;
+        assert_eq!(answer.status, row.status, "{name}: {answer:?}");
+        let issue = &answer.json()["issue"][0];
+        assert_eq!(issue["code"], row.issue, "{name}");
+        assert_eq!(issue["details"]["coding"][0]["code"], "ACCESS_DENIED_SSL", "{name}");
+        let diagnostics = issue["diagnostics"].as_str().unwrap();
+        assert!(diagnostics.contains(text), "{name}: {diagnostics}");
+        assert_eq!(answer.header("Connection"), "close", "{name}");
+        assert!(!answer.header("Strict-Transport-Security").is_empty(), "{name}");
+        let again = connection.try_send(secure.call(Mode::Transparent)).await;
+        assert!(again.is_err(), "{name}: the connection stayed open: {again:?}");
+    }
+    let call = secure.call(Mode::Transparent);
+    let right = call.header("Ssp-TraceID").unwrap().to_owned();
+    assert_eq!(secure.client(Some(&good)).send(call).await.status, 200);
+    assert_eq!(secure.seen(), [right]);
+    let page = Exposition::of(&secure.world).await;
+    let refused = [("fault", "certificate_refused"), ("status", "495")];
+    assert_eq!(page.sum("requests_total", &refused), 8.0);
+    let missing = [("fault", "certificate_missing"), ("status", "496")];
+    assert_eq!(page.sum("requests_total", &missing), 1.0);
+}
+
+#[tokio::test]
+async fn a_bad_certificate_can_fail_the_handshake() {
+    let secure = Secure::start("refusal = \"handshake\"").await;
+    let good = secure.pki.consumer(Mode::Transparent);
+    let faults = faults(&secure.pki);
+    secure.renewed(1.0).await;
+    for (name, identity, _) in &faults {
+        let answer =
+            secure.client(identity.as_ref()).try_send(secure.call(Mode::Transparent)).await;
+        assert!(answer.is_none(), "{name}: {answer:?}");
+    }
+    let call = secure.call(Mode::Transparent);
+    let right = call.header("Ssp-TraceID").unwrap().to_owned();
+    assert_eq!(secure.client(Some(&good)).send(call).await.status, 200);
+    assert_eq!(secure.seen(), [right]);
+    let page = Exposition::of(&secure.world).await;
+    let labels = [("listener", "secure"), ("result", "certificate")];
+    assert_eq!(page.sum("tls_handshakes_total", &labels), 9.0);
+    let unanswered = [("fault", "certificate_refused"), ("status", "000")];
+    assert_eq!(page.sum("requests_total", &unanswered), 8.0);
+}
+
+#[tokio::test]
+async fn plain_http_is_closed_and_counted() {
+    let secure = Secure::start("").await;
+    let mut stream = TcpStream::connect(secure.address()).await.unwrap();
+    stream.write_all(&crate::wire::bytes(&secure.call(Mode::Transparent))).await.unwrap();
+    let mut read = Vec::new();
+    let closed = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut read)).await;
+    // A reset is a close as well.
+    assert!(closed.is_ok(), "the connection stayed open");
+    assert_eq!(read, b"");
+    let labels = [("fault", "plain_http"), ("status", "497")];
+    secure.counts("requests_total", &labels, 1.0).await;
+    assert_eq!(secure.seen(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_handshake_has_a_deadline() {
+    let settings = "\n[timeouts]\nhandshake = \"200ms\"\n";
+    let secure = Secure::start(settings).await;
+    let mut silent = TcpStream::connect(secure.address()).await.unwrap();
+    let mut stuck = TcpStream::connect(secure.address()).await.unwrap();
+    stuck.write_all(&[22, 3, 1, 2, 0]).await.unwrap();
+    for (name, stream) in [("nothing sent", &mut silent), ("half a record", &mut stuck)] {
+        let mut read = Vec::new();
+        let closed = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut read)).await;
+        assert!(closed.is_ok(), "{name}: the connection stayed open");
+    }
+    secure.counts("tls_handshakes_total", &[("result", "late")], 2.0).await;
+}
+
+#[tokio::test]
+async fn what_is_neither_is_closed() {
+    let secure = Secure::start("").await;
+    for bytes in [&b"\x00\x01\x02"[..], b"\x16\x03\x01\x00\x05hello", b"\x80\x2e\x01\x00\x02"] {
+        let mut stream = TcpStream::connect(secure.address()).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        let mut read = Vec::new();
+        let closed = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut read)).await;
+        assert!(closed.is_ok(), "{bytes:?}: the connection stayed open");
+    }
+    secure.counts("tls_handshakes_total", &[("result", "protocol")], 3.0).await;
+}

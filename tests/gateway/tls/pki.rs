@@ -1,0 +1,103 @@
+//! Authorities and certificates of a test, and the files of a listener.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use gpconnect_gateway::tls::issue::{Authority, Issued, KeyKind, Order, replace};
+use openssl::x509::X509Ref;
+use tempfile::TempDir;
+
+use super::GATEWAY;
+use crate::harness::{HOST, Mode};
+
+pub(super) const DAY: i64 = 86_400;
+
+/// The authority of the gateway's certificate, that of consumers, which has another above it, and
+/// the files that a listener is made of.
+pub(super) struct Pki {
+    pub(super) gateways: Authority,
+    pub(super) root: Authority,
+    pub(super) consumers: Authority,
+    folder: TempDir,
+}
+
+impl Pki {
+    pub(super) fn new() -> Self {
+        let root = Authority::root("Consumers Root").unwrap();
+        let pki = Self {
+            gateways: Authority::root("Gateways Root").unwrap(),
+            consumers: root.below("Consumers").unwrap(),
+            root,
+            folder: TempDir::with_prefix("gpconnect-pki-").unwrap(),
+        };
+        pki.show(&pki.gateway());
+        let authorities = [&pki.root, &pki.consumers];
+        let authorities = authorities.map(|one| one.certificate.to_pem().unwrap()).concat();
+        replace(&pki.file("authorities.pem"), &authorities).unwrap();
+        pki.revoke(&[]);
+        pki
+    }
+
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The order of a certificate for the gateway: RSA, as half of all suites need it.
+    pub(super) fn gateway(&self) -> Issued {
+        let order = Order { key: KeyKind::Rsa(2048), ..Order::new(GATEWAY) };
+        self.gateways.issue(&order).unwrap()
+    }
+
+    /// Has the gateway show this certificate.
+    pub(super) fn show(&self, issued: &Issued) {
+        issued.write(&self.file("gateway.pem"), &self.file("gateway.key")).unwrap();
+    }
+
+    /// Publishes what the consumers' authority has revoked.
+    pub(super) fn revoke(&self, revoked: &[&X509Ref]) {
+        self.publish(revoked, now() + DAY);
+    }
+
+    pub(super) fn publish(&self, revoked: &[&X509Ref], until: i64) {
+        let above = self.root.revocation_list(&[], now() + DAY).unwrap().to_pem().unwrap();
+        let list = self.consumers.revocation_list(revoked, until).unwrap().to_pem().unwrap();
+        replace(&self.file("consumers.crl"), &[above, list].concat()).unwrap();
+    }
+
+    /// A good certificate of one of the consumers.
+    pub(super) fn consumer(&self, mode: Mode) -> Issued {
+        self.issue(&Order::new(&host(mode)))
+    }
+
+    pub(super) fn issue(&self, order: &Order) -> Issued {
+        self.consumers.issue(order).unwrap()
+    }
+
+    /// The section of the listener.
+    pub(super) fn listener(&self, settings: &str) -> String {
+        let file = |name: &str| -> String { quoted(&self.file(name)) };
+        format!(
+            "[[listener]]\nname = \"secure\"\naddress = \"127.0.0.1:0\"\n\
+             server_names = [\"{HOST}\"]\n\n[listener.tls]\ncertificate = {}\nkey = {}\n\
+             client_authorities = [{}]\nrevocation_lists = [{}]\n{settings}\n",
+            file("gateway.pem"),
+            file("gateway.key"),
+            file("authorities.pem"),
+            file("consumers.crl"),
+        )
+    }
+}
+
+/// The host that a consumer is registered with.
+pub(super) fn host(mode: Mode) -> String {
+    format!("{}.rxx01.example", mode.word())
+}
+
+pub(super) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    since.as_secs().try_into().unwrap()
+}
+
+fn quoted(path: &Path) -> String {
+    format!("{:?}", path.to_str().unwrap())
+}
