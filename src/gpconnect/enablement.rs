@@ -2,28 +2,26 @@
 
 use crate::{
     accreditation::Parties,
-    interaction::{Capability, InteractionId},
+    interaction::{InteractionId, Switch},
     policy::Policy,
     rejection::Reason,
 };
 
-/// Checks that the practice has switched on GP Connect and the capability.
+/// Checks that the practice has switched on what the interaction needs.
 ///
-/// The Foundations capability statement is always answered, and 1.6 migrations ignore switches.
-/// Foundations have no switch of their own: they follow GP Connect as a whole (D18).
+/// Foundations follow GP Connect as a whole: they are on wherever any capability is (D18), and also
+/// where none is but GP Connect itself.
 ///
 /// # Errors
 /// 403 `ACCESS_DENIED`.
 pub fn check(parties: &Parties<'_>, id: InteractionId, policy: &Policy) -> Result<(), Reason> {
-    if id == InteractionId::ReadMetadata || id.ignores_switches() {
-        return Ok(());
+    let practice = policy.practice(parties.practice);
+    let enablement = practice.map(|practice| practice.enablement).unwrap_or_default();
+    let own = || enablement.capabilities.contains(parties.capability);
+    match id.row().switch {
+        Switch::Never => Ok(()),
+        Switch::Whole | Switch::Own if !enablement.gp_connect => Err(Reason::GpConnectDisabled),
+        Switch::Own if !own() => Err(Reason::CapabilityDisabled(parties.capability)),
+        Switch::Whole | Switch::Own => Ok(()),
     }
-    let enablement =
-        policy.practice(parties.practice).map(|practice| practice.enablement).unwrap_or_default();
-    if !enablement.gp_connect {
-        return Err(Reason::GpConnectDisabled);
-    }
-    let on = parties.capability == Capability::Foundations
-        || enablement.capabilities.contains(parties.capability);
-    on.then_some(()).ok_or(Reason::CapabilityDisabled(parties.capability))
 }

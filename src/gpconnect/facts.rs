@@ -84,8 +84,33 @@ pub struct Fields<'r> {
     pub content_type: Field<'r>,
     /// `Content-Encoding`.
     pub content_encoding: Field<'r>,
-    /// `Accept`, which may be repeated: the first one.
-    pub accept: Option<&'r [u8]>,
+    /// `Accept`, which may be repeated.
+    pub accept: Accept<'r>,
+}
+
+/// The values of `Accept`. Several stand for one list (RFC 9110, 5.3); no client sends more than
+/// these.
+#[derive(Clone, Copy, Default)]
+pub struct Accept<'r>([Option<&'r [u8]>; 4]);
+
+impl<'r> Accept<'r> {
+    fn add(&mut self, value: &'r [u8]) {
+        if let Some(free) = self.0.iter_mut().find(|place| place.is_none()) {
+            *free = Some(value);
+        }
+    }
+
+    /// The values that are text, in their order.
+    pub fn texts(&self) -> impl Iterator<Item = &'r str> {
+        self.0.into_iter().flatten().filter_map(|value| str::from_utf8(value).ok())
+    }
+}
+
+/// Without the values.
+impl fmt::Debug for Accept<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Accept({} values)", self.0.iter().flatten().count())
+    }
 }
 
 impl<'r> Fields<'r> {
@@ -95,7 +120,7 @@ impl<'r> Fields<'r> {
         let field = match name.len() {
             6 if is("Ssp-To") => &mut self.to,
             6 if is("Accept") => {
-                self.accept.get_or_insert(value);
+                self.accept.add(value);
                 return;
             }
             8 if is("Ssp-From") => &mut self.from,
@@ -122,6 +147,7 @@ impl<'r> Fields<'r> {
 mod tests {
     use super::*;
 
+    /// gp-connect 4.1: header names are case insensitive.
     #[test]
     fn fields_are_gathered_whatever_their_case() {
         let fields = Fields::gather([
@@ -137,6 +163,6 @@ mod tests {
         assert_eq!(fields.trace_id, Field::One(b"t"));
         assert_eq!(fields.to, Field::Many);
         assert_eq!(fields.from, Field::Absent);
-        assert_eq!(fields.accept, Some(b"first".as_slice()));
+        assert_eq!(fields.accept.texts().collect::<Vec<_>>(), ["first", "second"]);
     }
 }

@@ -37,14 +37,14 @@ pub fn target(permit: &Permit, endpoint: &Endpoint, connection: Connection) -> S
     let root = &endpoint.service_root;
     match connection {
         Connection::Direct => [root.path(), permit.fhir_request()].join("/"),
-        Connection::Proxy => ["", root.as_str(), permit.fhir_request()].join("/"),
+        Connection::Proxy => ["", root.base(), permit.fhir_request()].join("/"),
     }
 }
 
 /// The URL of the request without its query: for error texts of the proxy's vocabulary.
 pub fn url(permit: &Permit, endpoint: &Endpoint) -> String {
     let path = permit.fhir_request().split('?').next().unwrap_or_default();
-    [endpoint.service_root.as_str(), path].join("/")
+    [endpoint.service_root.base(), path].join("/")
 }
 
 /// The `Forwarded` element of this hop (RFC 7239): IPv6 bracketed and quoted, our own address
@@ -64,6 +64,7 @@ pub fn forwarded(client: Option<std::net::SocketAddr>, host: &str, scheme: &str)
 mod tests {
     use super::*;
 
+    /// gp-connect 4.2: `Forwarded` (RFC 7239) discloses what the hop hides, IPv6 in brackets and quotes.
     #[test]
     fn forwarded_names_the_client() {
         for (name, client, host, expected) in [

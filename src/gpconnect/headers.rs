@@ -156,6 +156,7 @@ mod tests {
         faults.iter().map(Reason::diagnostics).collect()
     }
 
+    /// gp-connect 4.1: each of the four headers SHALL be there.
     #[test]
     fn all_four_headers_are_needed_unless_assisted() {
         let none = Fields::default();
@@ -174,6 +175,7 @@ mod tests {
         }
     }
 
+    /// gp-connect 4.1: one value each, in its form.
     #[test]
     fn each_fault_of_the_headers_is_told() {
         let fields = Fields::gather([
@@ -194,6 +196,7 @@ mod tests {
         );
     }
 
+    /// gp-connect 4.1: `If-Match` holds an entity tag.
     #[test]
     fn if_match_is_an_entity_tag() {
         for (name, value, good) in [

@@ -78,11 +78,10 @@ pub fn wanted(fields: &Fields<'_>, query: Option<&str>) -> Wanted {
         let format = Format::of_format_parameter(&value);
         return format.map_or(Wanted::Unsupported("_format"), Wanted::Format);
     }
-    let accept = fields.accept.and_then(|value| str::from_utf8(value).ok());
-    match accept.map(accepted) {
-        Some(Accepted::Only(format)) => return Wanted::Format(format),
-        Some(Accepted::Nothing) => return Wanted::Unsupported("Accept"),
-        Some(Accepted::Anything) | None => {}
+    match accepted(fields.accept.texts()) {
+        Accepted::Only(format) => return Wanted::Format(format),
+        Accepted::Nothing => return Wanted::Unsupported("Accept"),
+        Accepted::Anything => {}
     }
     let sent = fields.content_type.text().and_then(Format::of_media_type);
     Wanted::Format(sent.unwrap_or_default())
@@ -100,24 +99,28 @@ enum Accepted {
     Nothing,
 }
 
-/// The best of an `Accept` header: highest weight first, then order.
-fn accepted(accept: &str) -> Accepted {
-    let mut best = (0, Accepted::Nothing);
-    for range in accept.split(',') {
-        let weight = weight(range);
-        let essence = range.split(';').next().unwrap_or_default().trim();
-        let found = match essence {
-            "*/*" | "application/*" | "" => Accepted::Anything,
-            _ => match Format::of_media_type(essence) {
-                Some(format) => Accepted::Only(format),
-                None => continue,
-            },
-        };
-        if weight > best.0 {
-            best = (weight, found);
+/// The best of all media ranges: highest weight first, then order. Without any range, anything.
+fn accepted<'r>(values: impl Iterator<Item = &'r str>) -> Accepted {
+    let mut best = None;
+    for range in values.flat_map(|value| value.split(',')).filter(|range| !range.trim().is_empty())
+    {
+        let (weight, found) = (weight(range), range_of(range));
+        let better = best.as_ref().is_none_or(|(most, _)| weight > *most);
+        if matches!(found, Accepted::Nothing) || weight == 0 {
+            best = best.or(Some((0, Accepted::Nothing)));
+        } else if better {
+            best = Some((weight, found));
         }
     }
-    best.1
+    best.map_or(Accepted::Anything, |(_, found)| found)
+}
+
+fn range_of(range: &str) -> Accepted {
+    let essence = range.split(';').next().unwrap_or_default().trim();
+    if matches!(essence, "*/*" | "application/*" | "text/*") {
+        return Accepted::Anything;
+    }
+    Format::of_media_type(essence).map_or(Accepted::Nothing, Accepted::Only)
 }
 
 /// The `q` of a media range in thousandths.
@@ -143,16 +146,31 @@ pub fn check(wanted: Wanted, fields: &Fields<'_>, has_body: bool) -> Result<(), 
         return Err(Reason::MediaTypeUnsupported(place));
     }
     let sent = fields.content_type.text();
-    if has_body && sent.and_then(Format::of_media_type).is_none() {
+    if has_body && !sent.is_some_and(is_fhir_body) {
         return Err(Reason::MediaTypeUnsupported("Content-Type"));
     }
     Ok(())
+}
+
+/// Whether a body of this type can be FHIR: JSON or XML, and in UTF-8, so that gateway and provider
+/// read the same text.
+fn is_fhir_body(content_type: &str) -> bool {
+    let charset = content_type.split(';').skip(1).find_map(|part| {
+        let (name, value) = part.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
+    });
+    let is_utf_8 = charset.is_none_or(|name| {
+        ["utf-8", "utf8", "us-ascii"].iter().any(|known| name.eq_ignore_ascii_case(known))
+    });
+    is_utf_8 && Format::of_media_type(content_type).is_some()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// gp-connect 6: `_format` before `Accept` before `Content-Type`; lists, weights, parameters and
+    /// the old spellings are ordinary.
     #[test]
     fn the_format_is_taken_from_the_first_place_that_names_one() {
         use Format::{Json, Xml};
@@ -170,6 +188,10 @@ mod tests {
                 None,
                 Wanted::Unsupported("_format"),
             ),
+            ("parameter empty", Some("_format="), None, None, Wanted::Unsupported("_format")),
+            ("parameter with a charset", Some("_format=text/xml;charset=utf-8"), None, None, xml),
+            ("parameter short", Some("_format=xml"), None, None, xml),
+            ("parameter of another name", Some("x_format=xml"), None, None, json),
             ("accept", None, Some("application/fhir+xml;charset=utf-8"), None, xml),
             ("accept anything", None, Some("*/*"), Some("application/fhir+xml"), xml),
             ("accept old spelling", None, Some("application/json+fhir"), None, json),
@@ -189,21 +211,60 @@ mod tests {
                 None,
                 Wanted::Unsupported("Accept"),
             ),
+            ("accept a family", None, Some("application/*"), None, json),
+            ("accept in capitals", None, Some("APPLICATION/FHIR+XML"), None, xml),
+            ("accept old spelling of XML", None, Some("application/xml+fhir"), None, xml),
+            ("accept anything but rather XML", None, Some("*/*;q=0.1, text/xml"), None, xml),
+            ("accept with blanks", None, Some(" text/xml ; q=0.8 , text/json ;q=0.7"), None, xml),
+            (
+                "accept refused and a stranger",
+                None,
+                Some("application/json;q=0, image/png"),
+                None,
+                Wanted::Unsupported("Accept"),
+            ),
             ("accept empty", None, Some(""), None, json),
             ("content type", None, None, Some("application/fhir+xml; charset=utf-8"), xml),
             ("content type unknown", None, None, Some("text/plain"), json),
         ] {
-            let mut fields = Fields { accept: accept.map(str::as_bytes), ..Fields::default() };
+            let mut fields = Fields::default();
+            accept.inspect(|value| fields.note("Accept", value.as_bytes()));
             content_type.inspect(|value| fields.note("Content-Type", value.as_bytes()));
             assert_eq!(wanted(&fields, query), expected, "{name}");
         }
     }
 
+    /// gp-connect 6: RFC 9110 reads several headers as one list.
+    #[test]
+    fn several_accept_headers_are_one_list() {
+        let fields = Fields::gather([
+            ("Accept", b"text/html".as_slice()),
+            ("Accept", b"application/fhir+xml;q=0.9"),
+            ("Accept", b"application/fhir+json;q=0.8"),
+        ]);
+        assert_eq!(wanted(&fields, None), Wanted::Format(Format::Xml));
+    }
+
+    /// gp-connect 6: a body of another type is 415; a `Content-Type` with GET is no fault.
     #[test]
     fn a_body_must_be_fhir() {
         let fields = |value: &'static str| Fields::gather([("Content-Type", value.as_bytes())]);
         let json = Wanted::Format(Format::Json);
-        assert!(check(json, &fields("application/fhir+json"), true).is_ok());
+        for (content_type, good) in [
+            ("application/fhir+json", true),
+            ("application/fhir+json;charset=utf-8", true),
+            ("application/fhir+xml; charset=\"UTF-8\"", true),
+            ("application/json+fhir", true),
+            ("application/fhir+json; charset=utf-16", false),
+            ("application/fhir+json; charset=", false),
+            ("application/fhir+json, text/html", false),
+            ("multipart/form-data; boundary=x", false),
+            ("application/x-www-form-urlencoded", false),
+            ("application/*", false),
+            ("", false),
+        ] {
+            assert_eq!(check(json, &fields(content_type), true).is_ok(), good, "{content_type}");
+        }
         assert!(check(json, &fields("text/plain"), true).is_err());
         assert!(check(json, &fields("text/plain"), false).is_ok());
         assert!(check(json, &Fields::default(), true).is_err());
@@ -213,7 +274,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_text_panics(query in ".{0,40}", accept in ".{0,40}") {
-            let fields = Fields { accept: Some(accept.as_bytes()), ..Fields::default() };
+            let fields = Fields::gather([("Accept", accept.as_bytes())]);
             wanted(&fields, Some(&query));
             wanted(&fields, None);
         }

@@ -78,7 +78,7 @@ impl<'r> Target<'r> {
     pub fn names_root(&self, root: &str, registered: &ServiceRoot) -> bool {
         match self.form {
             AddressForm::Ods { .. } => root.is_empty(),
-            AddressForm::Proxy { .. } => registered.as_str().strip_prefix(HTTPS) == Some(root),
+            AddressForm::Proxy { .. } => registered.base().strip_prefix(HTTPS) == Some(root),
         }
     }
 }
@@ -234,6 +234,7 @@ mod tests {
         read("GET", target).map_err(|reason| reason.word())
     }
 
+    /// gp-connect 2.2, 2.3 and 2.4: both forms, their spellings, and the raw query.
     #[test]
     fn both_forms_name_a_practice_and_a_path() {
         for (name, target, path, query) in [
@@ -276,6 +277,8 @@ mod tests {
         }
     }
 
+    /// gp-connect 2.2 and 5: what is none of both forms is 404, what can be read in two ways 400, a
+    /// verb that GP Connect never carries 405.
     #[test]
     fn other_targets_are_refused() {
         for (name, target, word) in [

@@ -114,6 +114,17 @@ impl Kind {
     }
 }
 
+/// Which switch of the practice an interaction obeys (gp-connect 10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Switch {
+    /// None: the Foundations statement is always answered, and 1.6 migrations ignore switches.
+    Never,
+    /// GP Connect as a whole: Foundations have no switch of their own (D18).
+    Whole,
+    /// GP Connect as a whole, and the capability's own.
+    Own,
+}
+
 /// What the token's `requested_scope` must say (gp-connect 7.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {

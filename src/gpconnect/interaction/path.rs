@@ -43,7 +43,8 @@ pub(crate) fn split<'r>(text: &'r str, id: InteractionId) -> Result<FhirPath<'r>
         match fit(segment, expected) {
             Fit::Id => logical_id = Some(segment),
             Fit::Word => {}
-            Fit::IdMissing => return Err(Misfit::IdMissing),
+            Fit::IdMissing if rest == Some(text) => return Err(Misfit::IdMissing),
+            Fit::IdMissing => return Err(Misfit::Shape),
             Fit::No => return Err(Misfit::Shape),
         }
         rest = before;
@@ -103,6 +104,7 @@ pub fn wire_shape(path: &str) -> String {
 mod tests {
     use super::*;
 
+    /// gp-connect 2.1, 2.3 and 2.4: case matters, `%24` equals `$`, an id may be called `Patient`.
     #[test]
     fn a_path_is_cut_where_the_pattern_begins() {
         use InteractionId as Id;
@@ -134,6 +136,12 @@ mod tests {
                 Ok(("r", "Patient/%24gpc.registerpatient", None)),
             ),
             ("no id", "r/Appointment/", Id::ReadAppointment, Err(Misfit::IdMissing)),
+            (
+                "no id in the middle",
+                "r/Patient//Appointment",
+                Id::SearchPatientAppointments,
+                Err(Misfit::Shape),
+            ),
             ("another case", "r/Metadata", Id::ReadMetadata, Err(Misfit::Shape)),
             ("a slash in the id", "r/Patient/1%2F2", Id::ReadPatient, Err(Misfit::Shape)),
             ("too short", "17", Id::ReadPatient, Err(Misfit::Shape)),
@@ -144,6 +152,7 @@ mod tests {
         }
     }
 
+    /// gp-connect 2.1: logical ids have 1 to 64 characters.
     #[test]
     fn an_id_has_at_most_64_characters() {
         let longest = format!("Patient/{}", "a".repeat(64));

@@ -5,6 +5,7 @@ use super::{
     Capability::{self, Appointments, Documents, Foundations, Html, Structured},
     Kind::{self, Command, Query},
     Scope::{self, OrganizationRead, PatientRead, PatientWrite},
+    Switch,
     Verb::{self, Get, Post, Put},
     token_rules::{MIGRATE_DOCUMENT, MIGRATE_RECORD, RECORD, TokenRules, V0, V1},
 };
@@ -59,6 +60,8 @@ pub struct Interaction {
     pub kind: Kind,
     /// Which service root it uses.
     pub capability: Capability,
+    /// Which switch of the practice it obeys.
+    pub switch: Switch,
     /// What its token must say where versions differ.
     pub token: TokenRules,
     /// Whether 1.2.7 has it; the others are neighbours.
@@ -72,7 +75,7 @@ const PREFIX: &str = "urn:nhs:names:services:gpconnect:";
 
 macro_rules! row {
     ($id:ident, $verb:ident, $path:literal, $scope:ident, $cacheable:literal, $kind:ident,
-     $capability:ident, $token:ident, $in:literal, $rest:literal) => {
+     $capability:ident, $switch:ident, $token:ident, $in:literal, $rest:literal) => {
         Interaction {
             id: InteractionId::$id,
             verb: $verb,
@@ -81,6 +84,7 @@ macro_rules! row {
             cacheable: $cacheable,
             kind: $kind,
             capability: $capability,
+            switch: Switch::$switch,
             token: $token,
             in_1_2_7: $in,
             urn: concat!("urn:nhs:names:services:gpconnect:", $rest),
@@ -91,34 +95,34 @@ macro_rules! row {
 #[rustfmt::skip]
 /// Every interaction, in the order of [`InteractionId`].
 pub const TABLE: &[Interaction] = &[
-    //   id                      verb  path                                   scope             cached kind     capability    token             1.2.7  id, after the common prefix
-    row!(ReadMetadata,              Get,  "metadata",                            OrganizationRead, true,  Query,   Foundations,  V1,               true,  "fhir:rest:read:metadata-1"),
-    row!(ReadPatient,               Get,  "Patient/{id}",                        PatientRead,      false, Query,   Foundations,  V1,               true,  "fhir:rest:read:patient-1"),
-    row!(SearchPatient,             Get,  "Patient",                             PatientRead,      false, Query,   Foundations,  V1,               true,  "fhir:rest:search:patient-1"),
-    row!(ReadPractitioner,          Get,  "Practitioner/{id}",                   OrganizationRead, false, Query,   Foundations,  V1,               true,  "fhir:rest:read:practitioner-1"),
-    row!(SearchPractitioner,        Get,  "Practitioner",                        OrganizationRead, false, Query,   Foundations,  V1,               true,  "fhir:rest:search:practitioner-1"),
-    row!(ReadOrganization,          Get,  "Organization/{id}",                   OrganizationRead, true,  Query,   Foundations,  V1,               true,  "fhir:rest:read:organization-1"),
-    row!(SearchOrganization,        Get,  "Organization",                        OrganizationRead, true,  Query,   Foundations,  V1,               true,  "fhir:rest:search:organization-1"),
-    row!(ReadLocation,              Get,  "Location/{id}",                       OrganizationRead, false, Query,   Foundations,  V1,               true,  "fhir:rest:read:location-1"),
-    row!(RegisterPatient,           Post, "Patient/$gpc.registerpatient",        PatientWrite,     false, Command, Foundations,  V1,               true,  "fhir:operation:gpc.registerpatient-1"),
-    row!(SearchSlot,                Get,  "Slot",                                OrganizationRead, false, Query,   Appointments, V1,               true,  "fhir:rest:search:slot-1"),
-    row!(ReadAppointment,           Get,  "Appointment/{id}",                    PatientRead,      false, Query,   Appointments, V1,               true,  "fhir:rest:read:appointment-1"),
-    row!(BookAppointment,           Post, "Appointment",                         PatientWrite,     false, Command, Appointments, V1,               true,  "fhir:rest:create:appointment-1"),
-    row!(AmendAppointment,          Put,  "Appointment/{id}",                    PatientWrite,     false, Command, Appointments, V1,               true,  "fhir:rest:update:appointment-1"),
-    row!(CancelAppointment,         Put,  "Appointment/{id}",                    PatientWrite,     false, Command, Appointments, V1,               true,  "fhir:rest:cancel:appointment-1"),
-    row!(SearchPatientAppointments, Get,  "Patient/{id}/Appointment",            PatientRead,      false, Query,   Appointments, V1,               true,  "fhir:rest:search:patient_appointments-1"),
-    row!(GetStructuredRecord,       Post, "Patient/$gpc.getstructuredrecord",    PatientRead,      false, Query,   Structured,   RECORD,           true,  "fhir:operation:gpc.getstructuredrecord-1"),
-    row!(ReadStructuredMetadata,    Get,  "metadata",                            OrganizationRead, true,  Query,   Structured,   V1,               true,  "structured:fhir:rest:read:metadata-1"),
-    row!(SearchHealthcareService,   Get,  "HealthcareService",                   OrganizationRead, false, Query,   Foundations,  V1,               false, "fhir:rest:search:healthcareservice-1"),
-    row!(ReadHealthcareService,     Get,  "HealthcareService/{id}",              OrganizationRead, false, Query,   Foundations,  V1,               false, "fhir:rest:read:healthcareservice-1"),
-    row!(ReadDocumentsMetadata,     Get,  "metadata",                            OrganizationRead, true,  Query,   Documents,    V1,               false, "documents:fhir:rest:read:metadata-1"),
-    row!(SearchDocumentsPatient,    Get,  "Patient",                             PatientRead,      false, Query,   Documents,    RECORD,           false, "documents:fhir:rest:search:patient-1"),
-    row!(SearchDocumentReference,   Get,  "Patient/{id}/DocumentReference",      PatientRead,      false, Query,   Documents,    RECORD,           false, "documents:fhir:rest:search:documentreference-1"),
-    row!(ReadBinary,                Get,  "Binary/{id}",                         PatientRead,      false, Query,   Documents,    RECORD,           false, "documents:fhir:rest:read:binary-1"),
-    row!(MigrateBinary,             Get,  "Binary/{id}",                         PatientRead,      false, Query,   Documents,    MIGRATE_DOCUMENT, false, "documents:fhir:rest:migrate:binary-1"),
-    row!(MigrateStructuredRecord,   Post, "Patient/$gpc.migratestructuredrecord", PatientRead,     false, Query,   Structured,   MIGRATE_RECORD,   false, "fhir:operation:gpc.migratestructuredrecord-1"),
-    row!(GetCareRecord,             Post, "Patient/$gpc.getcarerecord",          PatientRead,      false, Query,   Html,         V0,               false, "fhir:operation:gpc.getcarerecord"),
-    row!(ReadHtmlMetadata,          Get,  "metadata",                            OrganizationRead, true,  Query,   Html,         V0,               false, "fhir:rest:read:metadata"),
+    //   id                      verb  path                                   scope             cached kind     capability    switch   token             1.2.7  id, after the common prefix
+    row!(ReadMetadata,              Get,  "metadata",                            OrganizationRead, true,  Query,   Foundations,  Never,   V1,               true,  "fhir:rest:read:metadata-1"),
+    row!(ReadPatient,               Get,  "Patient/{id}",                        PatientRead,      false, Query,   Foundations,  Whole,   V1,               true,  "fhir:rest:read:patient-1"),
+    row!(SearchPatient,             Get,  "Patient",                             PatientRead,      false, Query,   Foundations,  Whole,   V1,               true,  "fhir:rest:search:patient-1"),
+    row!(ReadPractitioner,          Get,  "Practitioner/{id}",                   OrganizationRead, false, Query,   Foundations,  Whole,   V1,               true,  "fhir:rest:read:practitioner-1"),
+    row!(SearchPractitioner,        Get,  "Practitioner",                        OrganizationRead, false, Query,   Foundations,  Whole,   V1,               true,  "fhir:rest:search:practitioner-1"),
+    row!(ReadOrganization,          Get,  "Organization/{id}",                   OrganizationRead, true,  Query,   Foundations,  Whole,   V1,               true,  "fhir:rest:read:organization-1"),
+    row!(SearchOrganization,        Get,  "Organization",                        OrganizationRead, true,  Query,   Foundations,  Whole,   V1,               true,  "fhir:rest:search:organization-1"),
+    row!(ReadLocation,              Get,  "Location/{id}",                       OrganizationRead, false, Query,   Foundations,  Whole,   V1,               true,  "fhir:rest:read:location-1"),
+    row!(RegisterPatient,           Post, "Patient/$gpc.registerpatient",        PatientWrite,     false, Command, Foundations,  Whole,   V1,               true,  "fhir:operation:gpc.registerpatient-1"),
+    row!(SearchSlot,                Get,  "Slot",                                OrganizationRead, false, Query,   Appointments, Own,     V1,               true,  "fhir:rest:search:slot-1"),
+    row!(ReadAppointment,           Get,  "Appointment/{id}",                    PatientRead,      false, Query,   Appointments, Own,     V1,               true,  "fhir:rest:read:appointment-1"),
+    row!(BookAppointment,           Post, "Appointment",                         PatientWrite,     false, Command, Appointments, Own,     V1,               true,  "fhir:rest:create:appointment-1"),
+    row!(AmendAppointment,          Put,  "Appointment/{id}",                    PatientWrite,     false, Command, Appointments, Own,     V1,               true,  "fhir:rest:update:appointment-1"),
+    row!(CancelAppointment,         Put,  "Appointment/{id}",                    PatientWrite,     false, Command, Appointments, Own,     V1,               true,  "fhir:rest:cancel:appointment-1"),
+    row!(SearchPatientAppointments, Get,  "Patient/{id}/Appointment",            PatientRead,      false, Query,   Appointments, Own,     V1,               true,  "fhir:rest:search:patient_appointments-1"),
+    row!(GetStructuredRecord,       Post, "Patient/$gpc.getstructuredrecord",    PatientRead,      false, Query,   Structured,   Own,     RECORD,           true,  "fhir:operation:gpc.getstructuredrecord-1"),
+    row!(ReadStructuredMetadata,    Get,  "metadata",                            OrganizationRead, true,  Query,   Structured,   Own,     V1,               true,  "structured:fhir:rest:read:metadata-1"),
+    row!(SearchHealthcareService,   Get,  "HealthcareService",                   OrganizationRead, false, Query,   Foundations,  Whole,   V1,               false, "fhir:rest:search:healthcareservice-1"),
+    row!(ReadHealthcareService,     Get,  "HealthcareService/{id}",              OrganizationRead, false, Query,   Foundations,  Whole,   V1,               false, "fhir:rest:read:healthcareservice-1"),
+    row!(ReadDocumentsMetadata,     Get,  "metadata",                            OrganizationRead, true,  Query,   Documents,    Own,     V1,               false, "documents:fhir:rest:read:metadata-1"),
+    row!(SearchDocumentsPatient,    Get,  "Patient",                             PatientRead,      false, Query,   Documents,    Own,     RECORD,           false, "documents:fhir:rest:search:patient-1"),
+    row!(SearchDocumentReference,   Get,  "Patient/{id}/DocumentReference",      PatientRead,      false, Query,   Documents,    Own,     RECORD,           false, "documents:fhir:rest:search:documentreference-1"),
+    row!(ReadBinary,                Get,  "Binary/{id}",                         PatientRead,      false, Query,   Documents,    Own,     RECORD,           false, "documents:fhir:rest:read:binary-1"),
+    row!(MigrateBinary,             Get,  "Binary/{id}",                         PatientRead,      false, Query,   Documents,    Never,   MIGRATE_DOCUMENT, false, "documents:fhir:rest:migrate:binary-1"),
+    row!(MigrateStructuredRecord,   Post, "Patient/$gpc.migratestructuredrecord", PatientRead,     false, Query,   Structured,   Never,   MIGRATE_RECORD,   false, "fhir:operation:gpc.migratestructuredrecord-1"),
+    row!(GetCareRecord,             Post, "Patient/$gpc.getcarerecord",          PatientRead,      false, Query,   Html,         Own,     V0,               false, "fhir:operation:gpc.getcarerecord"),
+    row!(ReadHtmlMetadata,          Get,  "metadata",                            OrganizationRead, true,  Query,   Html,         Own,     V0,               false, "fhir:rest:read:metadata"),
 ];
 
 impl InteractionId {
@@ -154,11 +158,6 @@ impl InteractionId {
     pub fn all() -> impl Iterator<Item = Self> {
         TABLE.iter().map(|row| row.id)
     }
-
-    /// Whether it works although the practice switched it off (1.6 migrations, gp-connect 10).
-    pub const fn ignores_switches(self) -> bool {
-        matches!(self, Self::MigrateBinary | Self::MigrateStructuredRecord)
-    }
 }
 
 #[cfg(test)]
@@ -173,6 +172,7 @@ mod tests {
         }
     }
 
+    /// gp-connect 3: `Ssp-InteractionID` is exact.
     #[test]
     fn an_interaction_is_found_by_its_id_only() {
         assert_eq!(TABLE.iter().filter(|row| row.in_1_2_7).count(), 17);
@@ -186,6 +186,7 @@ mod tests {
         assert_eq!(InteractionId::from_urn(""), None);
     }
 
+    /// gp-connect 13: only what holds no personal data.
     #[test]
     fn only_patient_free_interactions_are_cacheable() {
         let cacheable: Vec<_> =

@@ -4,8 +4,8 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use super::{HostName, OdsCode};
 
-/// `https://{host}[:{port}]/{ODS code}/{STU3|DSTU2}/{major}/{routing segment...}`, without a slash
-/// at the end. Compared byte for byte; never derived, always taken from the directory.
+/// `https://{host}[:{port}]/{ODS code}/{STU3|DSTU2}/{major}/{routing segment...}`. Compared byte for
+/// byte; never derived, always taken from the directory.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ServiceRoot {
     text: Arc<str>,
@@ -37,9 +37,24 @@ pub enum NotAServiceRoot {
 }
 
 impl ServiceRoot {
-    /// The whole text.
+    /// A service root as a directory has it. It should not, but may end in a slash there
+    /// (gp-connect 2.1); that slash then is the one between root and request.
+    ///
+    /// # Errors
+    /// As for a text without that slash.
+    pub fn as_registered(text: &str) -> Result<Self, NotAServiceRoot> {
+        let base = text.strip_suffix('/').unwrap_or(text);
+        Ok(Self { text: text.into(), ..base.parse()? })
+    }
+
+    /// The whole text, as it is registered.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// What a slash and the request follow.
+    pub fn base(&self) -> &str {
+        self.text.strip_suffix('/').unwrap_or(&self.text)
     }
 
     /// Host and, where there is one, port.
@@ -47,9 +62,9 @@ impl ServiceRoot {
         self.text.get(self.authority.0..self.authority.1).unwrap_or_default()
     }
 
-    /// From the slash before the ODS code to the end.
+    /// The path of the base, from the slash before the ODS code on.
     pub fn path(&self) -> &str {
-        self.text.get(self.authority.1..).unwrap_or_default()
+        self.base().get(self.authority.1..).unwrap_or_default()
     }
 
     /// The practice whose root this is.
@@ -118,6 +133,7 @@ impl fmt::Debug for ServiceRoot {
 mod tests {
     use super::*;
 
+    /// gp-connect 2.1: the parts of a service root, without a slash at the end.
     #[test]
     fn a_service_root_has_its_parts_in_order() {
         use NotAServiceRoot as Not;
@@ -149,6 +165,20 @@ mod tests {
         assert_eq!(root.authority(), "gp.example:8443");
         assert_eq!(root.path(), "/A20047/STU3/1/gpconnect");
         assert_eq!(root.ods_code().as_str(), "A20047");
+    }
+
+    /// gp-connect 2.1 and 2.2: a slash at the end of a record is the boundary, nothing else is
+    /// normalised.
+    #[test]
+    fn a_registered_slash_at_the_end_is_the_boundary() {
+        let text = "https://gp.example/A20047/STU3/1/gpconnect/";
+        let root = ServiceRoot::as_registered(text).unwrap();
+        assert_eq!(root.as_str(), text);
+        assert_eq!(root.base(), "https://gp.example/A20047/STU3/1/gpconnect");
+        assert_eq!(root.path(), "/A20047/STU3/1/gpconnect");
+        let plain = ServiceRoot::as_registered(root.base()).unwrap();
+        assert_eq!(plain, root.base().parse().unwrap());
+        assert!(ServiceRoot::as_registered(&format!("{text}/")).is_err(), "one slash only");
     }
 
     proptest::proptest! {

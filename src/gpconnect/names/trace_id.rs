@@ -65,6 +65,7 @@ impl fmt::Debug for TraceId {
 mod tests {
     use super::*;
 
+    /// gp-connect 4.1: a trace id is a UUID (D9).
     #[test]
     fn a_trace_id_is_a_uuid() {
         for (name, text, good) in [

@@ -99,7 +99,7 @@ impl Reason {
                 format!("PARTYKEY_INTERACTION_CHECK_FAILED_MESSAGERECEIVER_{}", asid(to))
             }
             Self::EndpointVaries { registered, cpa_id, target } => {
-                let cpa_id = cpa_id.map_or_else(String::new, |id| id.to_string());
+                let cpa_id = cpa_id.map_or_else(|| "unknown".to_owned(), |id| id.to_string());
                 let target = printable(target.expose());
                 format!("ENDPOINT_{registered}_CPAID_{cpa_id}_VARIES_FROM_TARGETURL_{target}")
             }

@@ -1,5 +1,8 @@
 //! Whole requests through the decision: what passes, what decides when several things are wrong.
 
+mod report_only;
+mod sections;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::*;
@@ -131,19 +134,22 @@ impl Given {
         self
     }
 
-    fn decide(&self) -> Decision {
-        let head = self.headers.iter().map(|(name, value)| (*name, value.as_bytes()));
-        let fields = Fields::gather(head);
-        let request = RequestFacts {
+    fn facts<'g>(&'g self, fields: &'g Fields<'g>) -> RequestFacts<'g> {
+        RequestFacts {
             method: self.method,
             target: &self.target,
-            fields: &fields,
+            fields,
             candidates: &self.candidates,
             now: UnixSeconds(NOW),
             random: [7; 16],
             token_limit: 16_384,
-        };
-        decide(&request, &self.policy)
+        }
+    }
+
+    fn decide(&self) -> Decision {
+        let head = self.headers.iter().map(|(name, value)| (*name, value.as_bytes()));
+        let fields = Fields::gather(head);
+        decide(&self.facts(&fields), &self.policy)
     }
 
     fn words(&self) -> Vec<&'static str> {
@@ -156,6 +162,8 @@ impl Given {
     }
 }
 
+/// gp-connect 2.2 and 2.3: both forms lead to the same request, and exactly one slash joins it to the
+/// service root.
 #[test]
 fn both_forms_lead_to_the_same_request() {
     for (name, target) in [
@@ -183,6 +191,7 @@ fn both_forms_lead_to_the_same_request() {
     }
 }
 
+/// gp-connect 9: of several faults the first in the order of checks decides.
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table: one row a case")]
 fn the_first_stage_with_a_fault_decides() {
@@ -325,6 +334,7 @@ fn the_first_stage_with_a_fault_decides() {
     }
 }
 
+/// gp-connect 4.1 and 5: amend and cancel send the version that they change (D10).
 #[test]
 fn a_put_needs_the_version_that_it_changes() {
     let amend = "urn:nhs:names:services:gpconnect:fhir:rest:update:appointment-1";
@@ -341,6 +351,7 @@ fn a_put_needs_the_version_that_it_changes() {
     assert_eq!(given().set("If-Match", "1").words(), ["header_invalid"]);
 }
 
+/// gp-connect 4.2: enrichment adds what is absent and leaves one choice, never more.
 #[test]
 fn an_assisted_consumer_may_leave_headers_out() {
     let alone = |given: Given| Given { candidates: vec![ConsumerIndex(1)], ..given };
@@ -380,6 +391,8 @@ fn an_assisted_consumer_may_leave_headers_out() {
     assert_eq!(transparent.words(), ["header_missing"; 4]);
 }
 
+/// gp-connect 10: everything is off unless switched on; the Foundations statement is answered all the
+/// same, the structured one obeys.
 #[test]
 fn everything_is_off_unless_switched_on() {
     let none = || policy(|practice, _| practice.enablement = Enablement::default());
