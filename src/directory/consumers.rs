@@ -81,6 +81,7 @@ fn consumer(record: ConsumerRecord, interactions: InteractionSet) -> Option<Cons
         mode: record.mode?,
         report_only: record.report_only,
         single_issue: record.single_issue,
+        token: record.token?,
     })
 }
 

@@ -1,6 +1,9 @@
 //! Every key of a directory file.
 
-use gpconnect::interaction::{Capability, InteractionId};
+use gpconnect::{
+    interaction::{Capability, InteractionId},
+    token::AudiencePolicy,
+};
 
 use crate::config::{Absent, Form, Key, Kind};
 
@@ -94,6 +97,9 @@ const CONSUMER: &[Key] = &[
     Key::optional("party_key", Kind::Text(PARTY_KEY), "unknown", "The key of its message handling server, which it may share."),
     Key::default("mode", Kind::Word(&["transparent", "assist"]), "\"transparent\"", "\"transparent\": what it sends is not changed and what it leaves out is an error; \"assist\": headers that leave one choice are filled in."),
     Key::required("interactions", Kind::List(INTERACTION, false), "[\"1.2.7\"]", "what it is accredited to send"),
+    Key::default("aud_policy", Kind::Word(AudiencePolicy::WORDS), "\"ods\"", "How closely aud in its tokens has to point to the practice. \"ods\": a URL with the practice's ODS code as a segment; \"prefix\": a URL that begins as the service root does, up to the versions; \"exact\": the service root; \"off\": anything."),
+    Key::default("token_without_final_dot", Kind::Flag, "false", "Whether its tokens may lack the dot at the end."),
+    Key::default("insecure_token_of_any_organisation", Kind::Flag, "false", "Whether its tokens may name another organisation than its own."),
     Key::default("single_issue", Kind::Flag, "false", "Whether a refusal tells the deciding fault only, as the national proxy does; else also what else is wrong with headers and token."),
     Key::tables("report_only", REPORT_ONLY, "Checks that it is let off for a while: their faults are counted and logged, not enforced."),
 ];

@@ -7,6 +7,7 @@ use gpconnect::{
     names::{Asid, CpaId, HostName, OdsCode, PartyKey, ServiceRoot},
     policy::Mode,
     report_only::ReportOnly,
+    token::{AudiencePolicy, TokenTerms},
 };
 use jiff::civil::Date;
 
@@ -65,6 +66,7 @@ pub(super) struct ConsumerRecord {
     pub(super) host_name: Option<Located<HostName>>,
     pub(super) party_key: Option<Located<PartyKey>>,
     pub(super) mode: Option<Mode>,
+    pub(super) token: Option<TokenTerms>,
     pub(super) interactions: Vec<Listed<Accreditation>>,
     pub(super) single_issue: bool,
     pub(super) report_only: ReportOnly,
@@ -162,10 +164,22 @@ fn consumer(section: &Section<'_>, index: usize, today: Date) -> ConsumerRecord 
             "assist" => Some(Mode::Assist),
             _ => None,
         }),
+        token: token_terms(section),
         interactions: section.list("interactions").unwrap_or_default(),
         single_issue: section.flag("single_issue").unwrap_or_default(),
         report_only: report_only::relaxed(section, today).into_iter().collect(),
     }
+}
+
+fn token_terms(section: &Section<'_>) -> Option<TokenTerms> {
+    let audience = section.word("aud_policy", AudiencePolicy::from_word);
+    let without_final_dot = section.flag("token_without_final_dot");
+    let any_organisation = section.flag("insecure_token_of_any_organisation");
+    Some(TokenTerms {
+        audience: audience?,
+        without_final_dot: without_final_dot?,
+        any_organisation: any_organisation?,
+    })
 }
 
 fn group(section: &Section<'_>, index: usize) -> GroupRecord {

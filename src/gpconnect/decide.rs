@@ -13,6 +13,7 @@ use crate::{
     names::{Asid, FromCaller, TraceId},
     policy::{ConsumerIndex, Policy, PracticeIndex},
     rejection::{Reason, Rejection},
+    token::Observed,
 };
 
 /// The end of stages 2 to 8, and what was learned on the way whatever the end.
@@ -40,6 +41,8 @@ pub struct Seen {
     pub interaction: Option<InteractionId>,
     /// How the practice was addressed: `ods` or `proxy`.
     pub form: Option<&'static str>,
+    /// What was noticed about the token.
+    pub token: Observed,
     /// The format of answers that we make.
     pub format: Format,
 }

@@ -12,6 +12,7 @@ use crate::{
     interaction::{Capability, CapabilitySet, InteractionId, InteractionSet},
     names::{Asid, CpaId, HostName, OdsCode, PartyKey, ServiceRoot},
     report_only::ReportOnly,
+    token::TokenTerms,
 };
 
 /// Place of a practice in its [`Policy`].
@@ -115,6 +116,8 @@ pub struct Consumer {
     pub mode: Mode,
     /// The checks whose faults are only reported for a while.
     pub report_only: ReportOnly,
+    /// What its tokens may be like.
+    pub token: TokenTerms,
     /// Whether a refusal tells the deciding fault only, as the national proxy does.
     pub single_issue: bool,
 }

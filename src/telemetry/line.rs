@@ -190,7 +190,7 @@ fn human(record: &Record<'_>, colour: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use gpconnect::{contract::Header, interaction::Scope, rejection::Reason};
+    use gpconnect::{contract::Header, rejection::Reason};
 
     use super::*;
     use crate::telemetry::record::example;
@@ -213,13 +213,13 @@ mod tests {
     #[test]
     fn what_is_only_reported_is_named_by_its_checks() {
         let reasons = [
-            Reason::ScopeMismatch(Scope::PatientRead),
+            Reason::HeaderMissing(Header::IfMatch),
             Reason::HeaderInvalid { header: Header::TraceId, length: 3, expected: "a UUID" },
         ];
         let record = Record { reported: &reasons, ..example() };
         let text = String::from_utf8(json(&record)).unwrap();
-        assert!(text.contains(r#""reported":"scope trace_id""#), "{text}");
-        assert!(human(&record, false).contains("(only reported: scope trace_id)"));
+        assert!(text.contains(r#""reported":"if_match trace_id""#), "{text}");
+        assert!(human(&record, false).contains("(only reported: if_match trace_id)"));
     }
 
     #[test]

@@ -281,7 +281,8 @@ impl Families<'_> {
 #[cfg(test)]
 mod tests {
     use gpconnect::{
-        interaction::{InteractionSet, Scope},
+        contract::Header,
+        interaction::InteractionSet,
         policy::{Endpoints, Practice},
         rejection::Reason,
     };
@@ -307,11 +308,11 @@ mod tests {
     fn a_finished_request_is_counted_in_both_kinds() {
         let metrics = Metrics::new().unwrap();
         metrics.snapshot(3, &policy(&["B82617", "A20047"]));
-        let reported = [Reason::ScopeMismatch(Scope::PatientRead)];
+        let reported = [Reason::HeaderMissing(Header::IfMatch)];
         metrics.finished(&Record { reported: &reported, ..example() });
         let text = text(&metrics);
         for line in [
-            r#"gpconnect_gateway_report_only_total{check="scope",consumer="200000000359"} 1"#,
+            r#"gpconnect_gateway_report_only_total{check="if_match",consumer="200000000359"} 1"#,
             r#"gpconnect_gateway_practice_requests_total{practice="A20047",result="good"} 1"#,
             r#"gpconnect_gateway_practice_requests_total{practice="B82617",result="good"} 0"#,
             r#"gpconnect_gateway_requests_total{consumer="200000000359",fault="",interaction="fhir:rest:read:patient-1",origin="provider",status="200"} 1"#,

@@ -53,10 +53,11 @@ impl Plan {
         let query = query(id, content, &route, uk.date())?;
         let purpose = Purpose {
             aud: route.aud(place, id),
-            scope: id.row().scope.as_str().to_owned(),
-            reason: "directcare".to_owned(),
+            scope: author::scope_of(id),
+            reason: author::reason_of(id),
             issued_at: now,
             lifetime: gpconnect::token::LIFETIME_SECONDS,
+            rules: id.row().token,
         };
         let token = author::compact(&author::claims(&arguments.author, &purpose));
         let headers = head::headers(arguments, &route, body.as_ref(), &token);

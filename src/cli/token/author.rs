@@ -2,11 +2,12 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::Args;
-use gpconnect::{interaction::Capability, names::OdsCode};
+use gpconnect::{
+    interaction::{Capability, InteractionId, Release, TokenRules},
+    names::OdsCode,
+};
 use serde_json::{Value, json};
 
-const ODS_CODE: &str = "https://fhir.nhs.uk/Id/ods-organization-code";
-const SDS_USER: &str = "https://fhir.nhs.uk/Id/sds-user-id";
 const SDS_ROLE: &str = "https://fhir.nhs.uk/Id/sds-role-profile-id";
 
 /// The user, the organisation and the system that a token speaks for.
@@ -58,11 +59,48 @@ pub(crate) struct Purpose {
     pub(crate) issued_at: i64,
     /// In seconds.
     pub(crate) lifetime: i64,
+    /// Where versions of the specification differ.
+    pub(crate) rules: TokenRules,
+}
+
+/// The claim `requested_scope` that fits `id`.
+pub(crate) fn scope_of(id: InteractionId) -> String {
+    let row = id.row();
+    match row.token.confidentiality.first() {
+        None | Some(&"") => row.scope.as_str().to_owned(),
+        Some(behind) => format!("{} {behind}", row.scope.as_str()),
+    }
+}
+
+/// The claim `reason_for_request` that fits `id`.
+pub(crate) fn reason_of(id: InteractionId) -> String {
+    id.row().token.reasons.first().copied().unwrap_or_default().to_owned()
 }
 
 /// The claims in the order of the specification.
 pub(crate) fn claims(author: &Author, purpose: &Purpose) -> Value {
-    json!({
+    let rules = &purpose.rules;
+    let system = |systems: &[&'static str]| systems.first().copied().unwrap_or_default();
+    let mut device = json!({
+        "resourceType": "Device",
+        "identifier": [identifier(&author.own("device"), &author.device_id)],
+        "model": author.device_model,
+        "version": author.device_version,
+    });
+    let mut organization = json!({
+        "resourceType": "Organization",
+        "identifier": [identifier(system(rules.organisation_systems), &author.organisation)],
+        "name": author.organisation_name,
+    });
+    if rules.resource_ids {
+        add(&mut device, "id", json!(author.device_id));
+        add(&mut organization, "id", json!(author.organisation));
+    }
+    let name = match rules.release {
+        Release::Stu3 => json!([{ "family": author.family, "given": [author.given] }]),
+        Release::Dstu2 => json!({ "family": [author.family], "given": [author.given] }),
+    };
+    let mut claims = json!({
         "iss": author.iss,
         "sub": author.user,
         "aud": purpose.aud,
@@ -70,28 +108,30 @@ pub(crate) fn claims(author: &Author, purpose: &Purpose) -> Value {
         "exp": purpose.issued_at.saturating_add(purpose.lifetime),
         "reason_for_request": purpose.reason,
         "requested_scope": purpose.scope,
-        "requesting_device": {
-            "resourceType": "Device",
-            "identifier": [identifier(&author.own("device"), &author.device_id)],
-            "model": author.device_model,
-            "version": author.device_version,
-        },
-        "requesting_organization": {
-            "resourceType": "Organization",
-            "identifier": [identifier(ODS_CODE, &author.organisation)],
-            "name": author.organisation_name,
-        },
+        "requesting_device": device,
+        "requesting_organization": organization,
         "requesting_practitioner": {
             "resourceType": "Practitioner",
             "id": author.user,
             "identifier": [
-                identifier(SDS_USER, &author.sds_user_id),
+                identifier(system(rules.user_systems), &author.sds_user_id),
                 identifier(SDS_ROLE, &author.role_profile),
                 identifier(&author.own("user"), &author.user),
             ],
-            "name": [{ "family": author.family, "given": [author.given] }],
+            "name": name,
         },
-    })
+    });
+    if rules.requested_record {
+        let kind = if purpose.scope.starts_with("patient") { "Patient" } else { "Organization" };
+        add(&mut claims, "requested_record", json!({ "resourceType": kind }));
+    }
+    claims
+}
+
+fn add(object: &mut Value, name: &str, value: Value) {
+    if let Value::Object(members) = object {
+        members.insert(name.to_owned(), value);
+    }
 }
 
 fn identifier(system: &str, value: &str) -> Value {
@@ -131,8 +171,7 @@ pub(crate) mod tests {
     use clap::Parser;
     use gpconnect::{
         facts::{Field, UnixSeconds},
-        interaction::InteractionId,
-        token,
+        token::{self, Terms},
     };
 
     use super::*;
@@ -154,10 +193,11 @@ pub(crate) mod tests {
         let root = ods_path("A20047".parse().unwrap(), id.row().capability);
         Purpose {
             aud: format!("http://localhost:8080{root}"),
-            scope: id.row().scope.as_str().into(),
-            reason: "directcare".into(),
+            scope: scope_of(id),
+            reason: reason_of(id),
             issued_at: NOW,
             lifetime: 300,
+            rules: id.row().token,
         }
     }
 
@@ -165,11 +205,16 @@ pub(crate) mod tests {
     fn a_token_passes_the_checks_of_every_interaction() {
         for id in InteractionId::all() {
             let text = format!("Bearer {}", compact(&claims(&author(), &purpose(id))));
-            let payload = token::open(Field::One(text.as_bytes()), 16_384).unwrap();
             let mut faults = Vec::new();
-            let claims = token::read(payload.bytes(), &mut faults).unwrap();
-            let now = UnixSeconds(NOW + 10);
-            token::check(&claims, now, Some(id.row().scope), None, &mut faults);
+            let payload = token::open(Field::One(text.as_bytes()), 16_384, &mut faults).unwrap();
+            let root = "https://gp.example/A20047/STU3/1/gpconnect".parse().unwrap();
+            let terms = Terms {
+                now: UnixSeconds(NOW + 10),
+                interaction: Some(id),
+                sender: None,
+                service_root: Some(&root),
+            };
+            token::check(&token::read(&payload).unwrap(), &terms, &mut faults);
             assert_eq!(faults, [], "{}", id.short());
         }
     }

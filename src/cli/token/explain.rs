@@ -69,8 +69,8 @@ const WANTED: &[(&str, &str)] = &[
 /// Judges `text`, a token without its scheme, at `now`, for `interaction` if it is known.
 pub(super) fn explain(text: &str, now: i64, interaction: Option<InteractionId>) -> Explained {
     let (payload, mut faults) = open(text);
-    faults.extend(payload.as_deref().map(|it| check(it, now, interaction)).unwrap_or_default());
-    let parsed = payload.and_then(|payload| serde_json::from_slice(&payload).ok());
+    faults.extend(payload.as_ref().map(|it| check(it, now, interaction)).unwrap_or_default());
+    let parsed = payload.and_then(|payload| serde_json::from_slice(payload.bytes()).ok());
     let claims: Option<Map<String, Value>> = parsed;
     let mut rows = vec![container(text, &faults)];
     if let Some(claims) = &claims {
@@ -84,10 +84,10 @@ pub(super) fn explain(text: &str, now: i64, interaction: Option<InteractionId>) 
 /// The texts of the faults of `claim`, without its name before each.
 fn verdict(claim: Option<&str>, faults: &[Reason]) -> Tested {
     let of_claim = faults.iter().filter(|fault| claim_of(fault) == claim);
-    let prefix = format!("JWT claim {} ", claim.unwrap_or_default());
+    let prefix = format!("JWT claim {}", claim.unwrap_or_default());
     let text = |fault: &Reason| {
         let text = fault.diagnostics();
-        text.strip_prefix(&prefix).unwrap_or(&text).to_owned()
+        text.strip_prefix(&prefix).unwrap_or(&text).trim_start().to_owned()
     };
     let texts: Vec<_> = of_claim.map(text).collect();
     if texts.is_empty() { Tested::Right } else { Tested::Wrong(texts) }
@@ -189,6 +189,7 @@ mod tests {
             reason: "directcare".into(),
             issued_at: NOW,
             lifetime: 300,
+            rules: InteractionId::ReadPatient.row().token,
         };
         author::claims(&author::tests::author(), &purpose)
     }
@@ -217,7 +218,7 @@ mod tests {
     fn a_broken_claim_is_named() {
         type Change = fn(&mut Value);
         let cases: [(&str, Change, &str, &str); 9] = [
-            ("no iss", |it| it["iss"] = Value::Null, "iss", "is missing"),
+            ("no iss", |it| it["iss"] = Value::Null, "iss", "counts as missing"),
             ("another user", |it| it["sub"] = json!("x"), "sub", "is not the id"),
             ("no audience", |it| it["aud"] = json!(""), "aud", "is empty"),
             ("a text as time", |it| it["iat"] = json!("1"), "iat", "whole number"),
@@ -238,13 +239,13 @@ mod tests {
                 "no model",
                 |it| it["requesting_device"]["model"] = Value::Null,
                 "requesting_device",
-                "lacks model",
+                ".model is null",
             ),
             (
                 "a patient",
                 |it| it["requesting_practitioner"]["resourceType"] = json!("Patient"),
                 "requesting_practitioner",
-                "not a valid Practitioner",
+                "is a FHIR Patient",
             ),
         ];
         for (name, change, claim, fault) in cases {
@@ -262,7 +263,7 @@ mod tests {
     fn time_and_interaction_are_judged() {
         let token = author::compact(&claims());
         let late = explain(&token, NOW + 300, None);
-        assert_eq!(wrong(&late), [("exp", "JWT has expired".into())]);
+        assert_eq!(wrong(&late), [("exp", "JWT has expired, 0 seconds ago".into())]);
         let early = explain(&token, NOW - 301, None);
         assert_eq!(wrong(&early)[0].0, "iat");
         let other = explain(&token, NOW, Some(InteractionId::BookAppointment));
@@ -275,10 +276,10 @@ mod tests {
         let (undotted, _) = token.split_at(token.len() - 1);
         for (name, text, fault, rows) in [
             ("no last dot", undotted.to_owned(), "ends in a dot", 11),
-            ("signed", format!("{token}c2ln"), "signed", 11),
-            ("no token", "hello".into(), "ends in a dot", 1),
+            ("signed", format!("{token}c2ln"), "signature", 11),
+            ("no token", "hello".into(), "1 part", 1),
             ("no JSON", "e30.aGVsbG8.".into(), "not JSON", 1),
-            ("not ASCII", "é.é.é".into(), "signed", 1),
+            ("not ASCII", "é.é.é".into(), "signature", 1),
         ] {
             let explained = explain(&text, NOW, None);
             let wrong = wrong(&explained);

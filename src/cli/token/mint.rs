@@ -2,7 +2,7 @@
 
 use clap::Args;
 use gpconnect::{
-    interaction::{InteractionId, Scope},
+    interaction::InteractionId,
     names::{OdsCode, ServiceRoot},
 };
 use serde_json::json;
@@ -62,9 +62,9 @@ pub(crate) struct Arguments {
     /// How many seconds it lives; anything but 300 is refused.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, allow_hyphen_values = true)]
     lifetime: i64,
-    /// Why the record is asked for.
-    #[arg(long, value_name = "WORD", default_value = "directcare")]
-    reason: String,
+    /// Why the record is asked for. Default: what the interaction wants, usually directcare.
+    #[arg(long, value_name = "WORD")]
+    reason: Option<String>,
     /// The form: the token alone, or an object with header and claims too.
     #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     output: Output,
@@ -90,24 +90,27 @@ pub(crate) fn run(arguments: &Arguments) -> Ended {
 }
 
 fn purpose(arguments: &Arguments, issued_at: i64) -> Purpose {
-    let wanted = arguments.interaction.map_or(Scope::PatientRead, |id| id.row().scope);
+    let id = arguments.interaction.unwrap_or(InteractionId::ReadPatient);
     Purpose {
-        aud: audience(arguments),
-        scope: arguments.scope.clone().unwrap_or_else(|| wanted.as_str().to_owned()),
-        reason: arguments.reason.clone(),
+        aud: audience(arguments, id),
+        scope: arguments.scope.clone().unwrap_or_else(|| author::scope_of(id)),
+        reason: arguments.reason.clone().unwrap_or_else(|| author::reason_of(id)),
         issued_at,
         lifetime: arguments.lifetime,
+        rules: id.row().token,
     }
 }
 
-fn audience(arguments: &Arguments) -> String {
+fn audience(arguments: &Arguments, id: InteractionId) -> String {
     if let Some(aud) = &arguments.aud {
         return aud.clone();
     }
     if let Some(root) = &arguments.service_root {
         return root.to_string();
     }
-    let id = arguments.interaction.unwrap_or(InteractionId::ReadPatient);
+    if let Some(fixed) = id.row().token.audience {
+        return fixed.to_owned();
+    }
     let path = author::ods_path(arguments.ods, id.row().capability);
     format!("{}{path}", arguments.gateway.trim_end_matches('/'))
 }

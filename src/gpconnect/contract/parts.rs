@@ -88,11 +88,13 @@ pub enum Claim {
     RequestingOrganization,
     /// `requesting_practitioner`.
     RequestingPractitioner,
+    /// `requested_record`, in 0.x only.
+    RequestedRecord,
 }
 
 impl Claim {
     /// All of them, in the order of the specification.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Iss,
         Self::Sub,
         Self::Aud,
@@ -103,6 +105,7 @@ impl Claim {
         Self::RequestingDevice,
         Self::RequestingOrganization,
         Self::RequestingPractitioner,
+        Self::RequestedRecord,
     ];
 
     /// Its name.
@@ -118,6 +121,41 @@ impl Claim {
             Self::RequestingDevice => "requesting_device",
             Self::RequestingOrganization => "requesting_organization",
             Self::RequestingPractitioner => "requesting_practitioner",
+            Self::RequestedRecord => "requested_record",
+        }
+    }
+
+    /// What belongs there, for people.
+    pub const fn expected(self) -> &'static str {
+        match self {
+            Self::Iss => "a string with the consumer's URL",
+            Self::Sub => "a string with the user's id",
+            Self::Aud => "a string with the practice's service root",
+            Self::Iat => "a whole number of seconds since 1970",
+            Self::Exp => "a whole number, 300 more than iat",
+            Self::ReasonForRequest => "a string such as directcare",
+            Self::RequestedScope => "a string such as patient/*.read",
+            Self::RequestingDevice => "a FHIR Device",
+            Self::RequestingOrganization => "a FHIR Organization",
+            Self::RequestingPractitioner => "a FHIR Practitioner",
+            Self::RequestedRecord => "a FHIR Patient or Organization",
+        }
+    }
+
+    /// The FHIR type that belongs there; nothing for a simple claim.
+    pub const fn resource(self) -> &'static str {
+        match self {
+            Self::RequestingDevice => "Device",
+            Self::RequestingOrganization => "Organization",
+            Self::RequestingPractitioner => "Practitioner",
+            Self::RequestedRecord => "Patient or Organization",
+            Self::Iss
+            | Self::Sub
+            | Self::Aud
+            | Self::Iat
+            | Self::Exp
+            | Self::ReasonForRequest
+            | Self::RequestedScope => "",
         }
     }
 
@@ -134,6 +172,7 @@ impl Claim {
             Self::RequestingDevice => Check::RequestingDevice,
             Self::RequestingOrganization => Check::RequestingOrganization,
             Self::RequestingPractitioner => Check::RequestingPractitioner,
+            Self::RequestedRecord => Check::ResourceType,
         }
     }
 }

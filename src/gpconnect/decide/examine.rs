@@ -8,14 +8,14 @@ use crate::{
     agreement, enablement,
     facts::{RequestFacts, UnixSeconds},
     headers::{self, Headers},
-    interaction::{Identified, Verb, derive, identify},
+    interaction::{Identified, InteractionId, Verb, derive, identify},
     media::{self, Wanted},
     names::{FromCaller, TraceId},
     policy::{Consumer, ConsumerIndex, Mode, Policy, PracticeIndex},
     rejection::{Reason, Rejection},
     sent::Sent,
     target::{self, Target},
-    token::{self, Claims, Payload},
+    token::{self, Claims, Observed, Payload, Terms},
 };
 
 /// What each stage read, and what is wrong.
@@ -37,6 +37,8 @@ pub struct Examination<'r, 'p> {
     pub parties: Option<Parties<'p>>,
     /// What is wrong, in the order of the contract.
     pub faults: Vec<Fault>,
+    /// Stage 7: what operators want to know of the token.
+    pub token: Observed,
     payload: Option<Payload>,
     own_trace_id: TraceId,
     /// Whether the caller's certificate, or listener, was accepted as that of any system.
@@ -79,7 +81,10 @@ pub fn examine<'r, 'p>(request: &RequestFacts<'r>, policy: &'p Policy) -> Examin
         faults.note(agreement::check(parties, policy));
         faults.note(enablement::check(parties, identified.id, policy));
     }
-    let payload = check_token(request, identified.as_ref(), parties.as_ref(), &mut faults);
+    let interaction = identified.map(|identified| identified.id);
+    let consumer = sender.map(|(_, consumer)| consumer);
+    let (payload, token) =
+        check_token(request, interaction, consumer, parties.as_ref(), &mut faults);
     let practice = target.and_then(|target| policy.find_practice(target.practice));
     Examination {
         practice: practice.map(|(index, _)| index),
@@ -89,8 +94,9 @@ pub fn examine<'r, 'p>(request: &RequestFacts<'r>, policy: &'p Policy) -> Examin
         wanted,
         identified,
         parties,
-        faults: faults.judged(sender.map(|(_, consumer)| consumer), request.now),
+        faults: faults.judged(consumer, request.now),
         payload,
+        token,
         own_trace_id: TraceId::from_random(request.random),
         known_caller: !request.candidates.is_empty(),
     }
@@ -133,29 +139,32 @@ fn interaction_of<'r>(
     }
 }
 
+/// Reads the token and holds it against what is known of the request.
 fn check_token(
     request: &RequestFacts<'_>,
-    identified: Option<&Identified<'_>>,
+    interaction: Option<InteractionId>,
+    sender: Option<&Consumer>,
     parties: Option<&Parties<'_>>,
     faults: &mut Faults,
-) -> Option<Payload> {
-    let opened = token::open(request.fields.authorization, request.token_limit);
-    let payload = faults.note(opened)?;
-    match token::read(payload.bytes(), &mut faults.0) {
-        Ok(claims) => {
-            let scope = identified.map(|identified| identified.id.row().scope);
-            token::check(&claims, request.now, scope, parties, &mut faults.0);
-        }
-        Err(reason) => faults.0.push(reason),
-    }
-    Some(payload)
+) -> (Option<Payload>, Observed) {
+    let authorization = request.fields.authorization;
+    let Some(payload) = token::open(authorization, request.token_limit, &mut faults.0) else {
+        return (None, Observed::default());
+    };
+    let service_root = parties.map(|parties| &parties.endpoint.service_root);
+    let terms = Terms { now: request.now, interaction, sender, service_root };
+    let observed = match faults.note(token::read(&payload)) {
+        Some(claims) => token::check(&claims, &terms, &mut faults.0),
+        None => Observed::default(),
+    };
+    (Some(payload), observed)
 }
 
 impl Examination<'_, '_> {
     /// Stage 7: the claims, when the token could be read. They are read anew, because the decision
     /// needs them only once.
     pub fn claims(&self) -> Option<Claims<'_>> {
-        token::read(self.payload.as_ref()?.bytes(), &mut Vec::new()).ok()
+        token::read(self.payload.as_ref()?).ok()
     }
 
     /// Whether it may pass, and what is known of it whatever the end.
@@ -192,6 +201,7 @@ impl Examination<'_, '_> {
             practice: self.practice,
             interaction: identified.or(self.headers.interaction_id.value()),
             form: self.target.map(|target| target.form.as_str()),
+            token: self.token,
             format: self.wanted.or_json(),
         }
     }

@@ -137,6 +137,9 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::PatientRead, Self::PatientWrite, Self::OrganizationRead];
+
     /// The text of the claim.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -15,6 +15,10 @@ pub struct TokenRules {
     pub organisation_systems: &'static [&'static str],
     /// The systems that an identifier with the user's SDS id may have.
     pub user_systems: &'static [&'static str],
+    /// Whether `requested_record` has to be there; elsewhere it is ignored (D4).
+    pub requested_record: bool,
+    /// Whether device and organisation have to have an `id`.
+    pub resource_ids: bool,
     /// The release of FHIR whose resources the token holds.
     pub release: Release,
 }
@@ -39,6 +43,8 @@ pub(super) const V1: TokenRules = TokenRules {
         "http://fhir.nhs.net/Id/ods-organization-code",
     ],
     user_systems: &["https://fhir.nhs.uk/Id/sds-user-id"],
+    requested_record: false,
+    resource_ids: false,
     release: Release::Stu3,
 };
 
@@ -59,6 +65,8 @@ pub(super) const V0: TokenRules = TokenRules {
     audience: Some("https://authorize.fhir.nhs.net/token"),
     organisation_systems: &["http://fhir.nhs.net/Id/ods-organization-code"],
     user_systems: &["http://fhir.nhs.net/sds-user-id"],
+    requested_record: true,
+    resource_ids: true,
     release: Release::Dstu2,
     ..V1
 };

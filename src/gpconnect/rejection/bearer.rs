@@ -2,7 +2,7 @@
 //! wants 400 for all of them, the RFC 401 and 403. The challenge in `WWW-Authenticate` is the same.
 
 use super::{ACCESS_DENIED, Answer, IssueType, Reason, Wording};
-use crate::contract::Stage;
+use crate::{contract::Stage, token::fault::ScopeFault};
 
 /// Which statuses faults of the token have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Reason {
             challenge.push_str(&description);
             challenge.push('"');
         }
-        if let Self::ScopeMismatch(scope) = self {
+        if let Self::ScopeMismatch(ScopeFault { wanted: Some(scope), .. }) = self {
             challenge.push_str(", scope=\"");
             challenge.push_str(scope.as_str());
             challenge.push('"');
@@ -104,8 +104,8 @@ fn attribute(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::{
-        contract::{Claim, Header},
-        interaction::Scope,
+        contract::Header,
+        token::fault::{Found, TokenFault},
     };
 
     const RFC: Wording = Wording {
@@ -116,56 +116,61 @@ mod tests {
     /// gp-connect 7.5: bearer errors in line with RFC 6750, 3.1, with the statuses of either table.
     #[test]
     fn faults_of_the_token_have_a_challenge_and_a_status_by_setting() {
-        let device = Claim::RequestingDevice;
-        for (reason, by_gp_connect, by_rfc, challenge) in [
-            (Reason::HeaderMissing(Header::Authorization), 400, 401, ""),
+        for (word, by_gp_connect, by_rfc, challenge) in [
             (
-                Reason::TokenMalformed("has an \"alg\" other than \"none\""),
+                "token_malformed",
                 400,
                 400,
-                ", error=\"invalid_request\", error_description=\"Authorization header is not valid: the token has an 'alg' other than 'none'\"",
+                ", error=\"invalid_request\", error_description=\"Authorization header is not valid: the token's claims are not base64url without padding\"",
             ),
             (
-                Reason::ClaimMissing(Claim::Iss),
+                "claim_missing",
                 400,
                 401,
-                ", error=\"invalid_token\", error_description=\"JWT claim iss is missing\"",
+                ", error=\"invalid_token\", error_description=\"JWT claim iss is missing; expected a string with the consumer's URL\"",
             ),
             (
-                Reason::TokenExpired,
+                "token_expired",
                 400,
                 401,
-                ", error=\"invalid_token\", error_description=\"JWT has expired\"",
+                ", error=\"invalid_token\", error_description=\"JWT has expired, 600 seconds ago\"",
             ),
             (
-                Reason::ClaimElement {
-                    claim: device,
-                    resource: "Device",
-                    element: "a\"\\\u{7}é".into(),
-                },
+                "claim_element",
                 422,
                 422,
-                ", error=\"invalid_token\", error_description=\"JWT claim requesting_device is not a valid Device: a'???\"",
+                ", error=\"invalid_token\", error_description=\"JWT claim requesting_device is not a valid Device: invalidField; Device has no such element\"",
             ),
             (
-                Reason::ScopeMismatch(Scope::PatientRead),
+                "scope_mismatch",
                 400,
                 403,
-                ", error=\"insufficient_scope\", error_description=\"JWT claim requested_scope does not fit the interaction; expected patient/*.read\", scope=\"patient/*.read\"",
+                ", error=\"insufficient_scope\", error_description=\"JWT claim requested_scope does not fit the interaction: found patient/*.write, expected patient/*.read\", scope=\"patient/*.read\"",
             ),
             (
-                Reason::OrganisationMismatch,
+                "organisation_mismatch",
                 403,
                 403,
-                ", error=\"invalid_token\", error_description=\"requesting_organization does not match the sending system\"",
+                ", error=\"invalid_token\", error_description=\"requesting_organization does not match the sending system; expected the ODS code RXX01\"",
             ),
         ] {
-            let word = reason.word();
+            let examples = super::super::examples();
+            let reason = examples.iter().find(|reason| reason.word() == word).unwrap();
             let expected = format!("Bearer realm=\"gpconnect\"{challenge}");
             assert_eq!(reason.challenge().as_deref(), Some(expected.as_str()), "{word}");
             assert_eq!(reason.answer_as(Wording::default()).0, by_gp_connect, "{word}");
             assert_eq!(reason.answer_as(RFC).0, by_rfc, "{word}");
         }
+        let absent = Reason::HeaderMissing(Header::Authorization);
+        assert_eq!(absent.challenge().as_deref(), Some("Bearer realm=\"gpconnect\""));
+        assert_eq!((absent.status(), absent.answer_as(RFC).0), (400, 401));
+        let algorithm = Reason::TokenMalformed(TokenFault::Algorithm(Found::Missing));
+        assert!(
+            algorithm
+                .challenge()
+                .unwrap()
+                .ends_with("the token's 'alg' is missing; expected none\"")
+        );
     }
 
     #[test]

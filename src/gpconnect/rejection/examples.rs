@@ -4,7 +4,11 @@ use super::Reason;
 use crate::{
     contract::{Claim, Header},
     interaction::{Capability, InteractionId, Scope, Verb},
-    names::{Asid, CpaId, ServiceRoot},
+    names::{Asid, CpaId, OdsCode, ServiceRoot},
+    token::fault::{
+        ClaimFault, ElementFault, Found, Part, ResourceFault, ScopeFault, ScopeFound, Seconds,
+        TokenFault,
+    },
 };
 
 /// One example of every reason, in the order of the table. The values are made up.
@@ -70,21 +74,35 @@ fn of_accreditation() -> Vec<Reason> {
     reasons
 }
 
-fn of_token() -> [Reason; 11] {
-    let device = Claim::RequestingDevice;
-    [
-        Reason::TokenMalformed("is not base64url without padding"),
-        Reason::ClaimMissing(Claim::Iss),
-        Reason::ClaimUnreadable { claim: Claim::Iat, fault: "is not a whole number of seconds" },
-        Reason::ClaimInvalid { claim: Claim::Exp, fault: "is not 300 seconds after iat" },
-        Reason::ClaimNotResource { claim: device, resource: "Device", element: "resourceType" },
-        Reason::ClaimElement { claim: device, resource: "Device", element: "invalidField".into() },
-        Reason::ScopeMismatch(Scope::PatientRead),
-        Reason::TokenExpired,
-        Reason::OrganisationMismatch,
-        Reason::GpConnectDisabled,
-        Reason::CapabilityDisabled(Capability::Structured),
-    ]
+fn of_token() -> Vec<Reason> {
+    let (device, practitioner) = (Claim::RequestingDevice, Claim::RequestingPractitioner);
+    let resource = device.resource();
+    let fault = ResourceFault::UnknownType(6);
+    let element = ElementFault::example();
+    let mut reasons = vec![
+        Reason::TokenMalformed(TokenFault::NotBase64(Part::Claims)),
+        Reason::ClaimMissing { claim: Claim::Iss, found: Found::Missing },
+        Reason::ClaimUnreadable { claim: Claim::Iat, found: Found::Text(20) },
+        Reason::ClaimInvalid { claim: Claim::Exp, fault: ClaimFault::Lifetime(Seconds(299)) },
+        Reason::TokenExpired { since: Seconds(600) },
+        Reason::ScopeMismatch(ScopeFault {
+            found: ScopeFound::Known(Scope::PatientWrite.as_str()),
+            wanted: Some(Scope::PatientRead),
+            confidentiality: InteractionId::ReadPatient.row().token.confidentiality,
+        }),
+        Reason::ClaimMisplaced {
+            claim: practitioner,
+            found: "Patient",
+            expected: practitioner.resource(),
+        },
+        Reason::ClaimNotResource { claim: device, resource, fault },
+        Reason::ClaimElement { claim: device, resource, fault: element },
+    ];
+    let code = "RXX01".parse::<OdsCode>().ok();
+    reasons.extend(code.map(|expected| Reason::OrganisationMismatch { expected }));
+    reasons.push(Reason::GpConnectDisabled);
+    reasons.push(Reason::CapabilityDisabled(Capability::Structured));
+    reasons
 }
 
 fn of_provider() -> [Reason; 8] {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::Reason;
-use crate::contract::Claim;
+use crate::{contract::Claim, token::fault::ScopeFault};
 
 impl Reason {
     /// What to do, for whoever sent the request.
@@ -86,24 +86,26 @@ impl Reason {
             Self::TokenMalformed(_) => {
                 "Send \"Bearer\", a blank, then header, claims and an empty signature in base64url without padding, joined by dots."
             }
-            Self::ClaimMissing(claim) => return claim.fix(),
+            Self::ClaimMissing { claim, .. } => return claim.fix(),
             Self::ClaimUnreadable { claim, .. } | Self::ClaimInvalid { claim, .. } => {
                 return claim.fix();
             }
-            Self::ClaimNotResource { claim, resource, .. } => {
+            Self::ClaimMisplaced { claim, expected: resource, .. }
+            | Self::ClaimNotResource { claim, resource, .. } => {
                 return format!("Send {claim} as a FHIR resource of type {resource}.").into();
             }
             Self::ClaimElement { claim, resource, .. } => {
                 return format!("Leave out of {claim} what FHIR does not give a {resource}.")
                     .into();
             }
-            Self::ScopeMismatch(scope) => {
+            Self::ScopeMismatch(ScopeFault { wanted: Some(scope), .. }) => {
                 return format!("Set requested_scope to {}.", scope.as_str()).into();
             }
-            Self::TokenExpired => {
+            Self::ScopeMismatch(_) => return Claim::RequestedScope.fix(),
+            Self::TokenExpired { .. } => {
                 "Make a new token for each request, and set the clock by NHS time servers."
             }
-            Self::OrganisationMismatch => {
+            Self::OrganisationMismatch { .. } => {
                 "Put the ODS code of the organisation that Ssp-From belongs to into requesting_organization."
             }
             Self::GpConnectDisabled => "Ask the practice to switch on GP Connect.",
@@ -163,6 +165,7 @@ impl Claim {
             Self::RequestingPractitioner => {
                 "a FHIR Practitioner with id, name (family and given) and an identifier of system https://fhir.nhs.uk/Id/sds-user-id"
             }
+            Self::RequestedRecord => "the FHIR Patient or Organization whose record is asked for",
         };
         format!("Set {self} to {value}.").into()
     }

@@ -13,8 +13,11 @@ pub use examples::examples;
 
 use crate::{
     contract::{Claim, Header},
-    interaction::{Capability, InteractionId, Scope, Verb},
-    names::{Asid, CpaId, FromCaller, ServiceRoot},
+    interaction::{Capability, InteractionId, Verb},
+    names::{Asid, CpaId, FromCaller, OdsCode, ServiceRoot},
+    token::fault::{
+        ClaimFault, ElementFault, Found, ResourceFault, ScopeFault, Seconds, TokenFault,
+    },
 };
 
 /// Why a request was refused or failed.
@@ -60,15 +63,16 @@ pub enum Reason {
     // Stage 6, agreement.
     NoAgreement { from: Asid, to: Asid },
     // Stage 7, token.
-    TokenMalformed(&'static str),
-    ClaimMissing(Claim),
-    ClaimUnreadable { claim: Claim, fault: &'static str },
-    ClaimInvalid { claim: Claim, fault: &'static str },
-    ClaimNotResource { claim: Claim, resource: &'static str, element: &'static str },
-    ClaimElement { claim: Claim, resource: &'static str, element: FromCaller<Box<str>> },
-    ScopeMismatch(Scope),
-    TokenExpired,
-    OrganisationMismatch,
+    TokenMalformed(TokenFault),
+    ClaimMissing { claim: Claim, found: Found },
+    ClaimUnreadable { claim: Claim, found: Found },
+    ClaimInvalid { claim: Claim, fault: ClaimFault },
+    ClaimMisplaced { claim: Claim, found: &'static str, expected: &'static str },
+    ClaimNotResource { claim: Claim, resource: &'static str, fault: ResourceFault },
+    ClaimElement { claim: Claim, resource: &'static str, fault: ElementFault },
+    ScopeMismatch(ScopeFault),
+    TokenExpired { since: Seconds },
+    OrganisationMismatch { expected: OdsCode },
     // Stage 8, enablement.
     GpConnectDisabled,
     CapabilityDisabled(Capability),
@@ -221,14 +225,15 @@ impl Reason {
             Self::EndpointVaries { .. }     => Answer(400, Invalid,      Proxy,            "endpoint_varies"),         // B-400-URL
             Self::NoAgreement { .. }        => Answer(403, Forbidden,    Proxy,            "no_agreement"),            // B-403-DSA
             Self::TokenMalformed(_)         => Answer(400, Invalid,      BAD_REQUEST,      "token_malformed"),         // A-400-JWT
-            Self::ClaimMissing(_)           => Answer(400, Invalid,      BAD_REQUEST,      "claim_missing"),           // A-400-JWT
+            Self::ClaimMissing { .. }       => Answer(400, Invalid,      BAD_REQUEST,      "claim_missing"),           // A-400-JWT
             Self::ClaimUnreadable { .. }    => Answer(400, Invalid,      BAD_REQUEST,      "claim_unreadable"),        // A-400-JWT
             Self::ClaimInvalid { .. }       => Answer(400, Invalid,      BAD_REQUEST,      "claim_invalid"),           // A-400-JWT
+            Self::ClaimMisplaced { .. }     => Answer(400, Invalid,      BAD_REQUEST,      "claim_misplaced"),         // A-400-JWT
             Self::ClaimNotResource { .. }   => Answer(422, Invalid,      INVALID_RESOURCE, "claim_not_resource"),      // A-422-JWT
             Self::ClaimElement { .. }       => Answer(422, Invalid,      INVALID_RESOURCE, "claim_element"),           // A-422-JWT
             Self::ScopeMismatch(_)          => Answer(400, Invalid,      BAD_REQUEST,      "scope_mismatch"),          // A-400-JWT
-            Self::TokenExpired              => Answer(400, Invalid,      BAD_REQUEST,      "token_expired"),           // A-400-JWT
-            Self::OrganisationMismatch      => Answer(403, Forbidden,    ACCESS_DENIED,    "organisation_mismatch"),   // A-403-ORG
+            Self::TokenExpired { .. }       => Answer(400, Invalid,      BAD_REQUEST,      "token_expired"),           // A-400-JWT
+            Self::OrganisationMismatch { .. } => Answer(403, Forbidden,    ACCESS_DENIED,    "organisation_mismatch"),   // A-403-ORG
             Self::GpConnectDisabled         => Answer(403, Forbidden,    ACCESS_DENIED,    "gp_connect_disabled"),     // A-403-DIS
             Self::CapabilityDisabled(_)     => Answer(403, Forbidden,    ACCESS_DENIED,    "capability_disabled"),     // A-403-DIS
             Self::BodyTooLong { .. }        => Answer(413, TooLong,      BAD_REQUEST,      "body_too_long"),

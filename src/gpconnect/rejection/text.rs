@@ -64,29 +64,28 @@ impl Reason {
             Self::LogicalIdMissing(id) => format!("Path ends where /{} has an id", id.row().path),
             Self::ReceiverMismatch => "Ssp-To does not match the receiving system".into(),
             Self::PracticeUnknown => "No GP Connect endpoint for this organisation".into(),
-            Self::TokenMalformed(fault) => {
-                format!("Authorization header is not valid: the token {fault}")
+            Self::TokenMalformed(fault) => format!("Authorization header is not valid: {fault}"),
+            Self::ClaimMissing { claim, found } | Self::ClaimUnreadable { claim, found } => {
+                format!("JWT claim {claim} is {found}; expected {}", claim.expected())
             }
-            Self::ClaimMissing(claim) => format!("JWT claim {claim} is missing"),
-            Self::ClaimUnreadable { claim, fault } | Self::ClaimInvalid { claim, fault } => {
-                format!("JWT claim {claim} {fault}")
+            Self::ClaimInvalid { claim, fault } => format!("JWT claim {claim}{fault}"),
+            Self::ClaimMisplaced { claim, found, expected } => {
+                format!("JWT claim {claim} is a FHIR {found}; expected a FHIR {expected}")
             }
-            Self::ClaimNotResource { claim, resource, element } => {
-                format!("JWT claim {claim} is not a valid {resource}: {element}")
+            Self::ClaimNotResource { claim, resource, fault } => {
+                format!("JWT claim {claim} is not a valid {resource}: {}", fault.text(resource))
             }
-            Self::ClaimElement { claim, resource, element } => {
-                let element = printable(element.expose());
-                format!("JWT claim {claim} is not a valid {resource}: {element}")
+            Self::ClaimElement { claim, resource, fault } => {
+                format!("JWT claim {claim} is not a valid {resource}: {}", fault.text(resource))
             }
             Self::NhsNumberInvalid => "NHS number fails its check digit".into(),
-            Self::ScopeMismatch(scope) => format!(
-                "JWT claim requested_scope does not fit the interaction; expected {}",
-                scope.as_str()
-            ),
-            Self::TokenExpired => "JWT has expired".into(),
-            Self::OrganisationMismatch => {
-                "requesting_organization does not match the sending system".into()
+            Self::ScopeMismatch(fault) => {
+                format!("JWT claim requested_scope does not fit the interaction: {fault}")
             }
+            Self::TokenExpired { since } => format!("JWT has expired, {since} ago"),
+            Self::OrganisationMismatch { expected } => format!(
+                "requesting_organization does not match the sending system; expected the ODS code {expected}"
+            ),
             Self::GpConnectDisabled => "GP Connect is disabled at this practice.".into(),
             Self::CapabilityDisabled(capability) => {
                 format!("The {} capability is disabled at this practice.", capability.title())
@@ -135,8 +134,8 @@ impl Reason {
             Self::UpstreamTimeout { .. } => "provider did not answer in time".into(),
             Self::MediaTypeUnsupported(place) => format!("{place} names no FHIR format"),
             // What a caller calls an element may be anything.
-            Self::ClaimElement { claim, resource, .. } => {
-                format!("JWT claim {claim} is not a valid {resource}: {{an element}}")
+            Self::ClaimElement { claim, resource, fault } => {
+                format!("JWT claim {claim} is not a valid {resource}: {}", fault.note(resource))
             }
             Self::BodyEncoded => "request bodies must not have a Content-Encoding".into(),
             _ => self.diagnostics(),

@@ -3,24 +3,42 @@
 use std::fmt;
 
 use base64_simd::URL_SAFE_NO_PAD;
-use serde::Deserialize;
+use serde::de::MapAccess;
 
+use super::{
+    fault::{Found, Part, TokenFault},
+    json::{At, Given, Json, Reader, Text, members, read as read_json},
+};
 use crate::{contract::Header, facts::Field, rejection::Reason};
 
 /// The decoded JSON text of the claims.
-pub struct Payload(Vec<u8>);
+pub struct Payload {
+    json: Vec<u8>,
+    ends_in_dot: bool,
+}
 
 /// Without the claims: they name people.
 impl fmt::Debug for Payload {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "Payload({} bytes)", self.0.len())
+        write!(out, "Payload({} bytes)", self.json.len())
     }
 }
 
 impl Payload {
+    /// Claims that were taken out of a token elsewhere.
+    pub const fn from_json(json: Vec<u8>) -> Self {
+        Self { json, ends_in_dot: true }
+    }
+
     /// The JSON text.
     pub fn bytes(&self) -> &[u8] {
-        &self.0
+        &self.json
+    }
+
+    /// Whether the token ended in a dot, as it has to. Whether that matters depends on its sender,
+    /// who is not known yet (D2).
+    pub const fn ends_in_dot(&self) -> bool {
+        self.ends_in_dot
     }
 }
 
@@ -28,68 +46,120 @@ impl Payload {
 const USUAL_HEADER: &str = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
 
 /// Members other than these two are ignored (gp-connect 7.1).
-#[derive(Deserialize)]
+#[derive(Default)]
 struct JoseHeader<'t> {
-    #[serde(borrow)]
-    alg: std::borrow::Cow<'t, str>,
-    typ: Option<std::borrow::Cow<'t, str>>,
+    alg: Given<Text<'t>>,
+    typ: Given<Text<'t>>,
 }
 
-/// Takes the claims out of an `Authorization` header of at most `limit` bytes.
-///
-/// # Errors
-/// 400 for a header that is missing, repeated, or no unsecured JWT.
-pub fn open(authorization: Field<'_>, limit: usize) -> Result<Payload, Reason> {
-    let text = match authorization {
+impl<'t> Json<'t> for JoseHeader<'t> {
+    fn from_object<A: MapAccess<'t>>(object: A, at: At<'_>) -> Result<Given<Self>, A::Error> {
+        let mut header = Self::default();
+        members(
+            object,
+            at,
+            |_| None,
+            |_: Option<()>, mut member| {
+                match member.name {
+                    "alg" => header.alg = member.read()?,
+                    "typ" => header.typ = member.read()?,
+                    _ => member.pass()?,
+                }
+                Ok(())
+            },
+        )?;
+        Ok(Given::Value(header))
+    }
+}
+
+/// Takes the claims out of an `Authorization` header of at most `limit` bytes, and adds a fault for
+/// each thing that is wrong with what holds them. Where the claims can be had, they are, so that
+/// their faults are told in the same round.
+pub fn open(authorization: Field<'_>, limit: usize, faults: &mut Vec<Reason>) -> Option<Payload> {
+    match bearer(authorization, limit) {
+        Ok(token) => parts(token, &mut |fault| faults.push(Reason::TokenMalformed(fault))),
+        Err(reason) => {
+            faults.push(reason);
+            None
+        }
+    }
+}
+
+/// The token behind its scheme.
+fn bearer(authorization: Field<'_>, limit: usize) -> Result<&str, Reason> {
+    let bytes = match authorization {
         Field::Absent => return Err(Reason::HeaderMissing(Header::Authorization)),
-        Field::Many => return Err(Reason::HeaderRepeated("Authorization")),
-        Field::One(bytes) => str::from_utf8(bytes).or(Err(malformed("is not ASCII text")))?,
+        Field::Many => return Err(Reason::HeaderRepeated(Header::Authorization.as_str())),
+        Field::One(bytes) => bytes,
     };
-    if text.len() > limit {
-        return Err(malformed("is too long"));
+    if bytes.len() > limit {
+        return Err(Reason::TokenMalformed(TokenFault::TooLong { length: bytes.len(), limit }));
     }
-    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
-    if !scheme.eq_ignore_ascii_case("Bearer") || token.is_empty() {
-        return Err(malformed("is not \"Bearer\", one blank and one token"));
+    let text = str::from_utf8(bytes).or(Err(Reason::TokenMalformed(TokenFault::NotAscii)))?;
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") && is_one(token) => {
+            Ok(token)
+        }
+        _ => Err(Reason::TokenMalformed(TokenFault::NotBearer)),
     }
-    let (header, claims) = parts(token)?;
-    check_header(header)?;
-    Ok(Payload(decode(claims)?))
 }
 
-/// Exactly three parts, the last one empty: the compact form ends in a dot (D2).
-fn parts(token: &str) -> Result<(&str, &str), Reason> {
+fn is_one(token: &str) -> bool {
+    !token.is_empty() && !token.bytes().any(|byte| matches!(byte, b' ' | b'\t' | b','))
+}
+
+/// Exactly three parts, the last one empty: the compact form ends in a dot.
+fn parts(token: &str, note: &mut impl FnMut(TokenFault)) -> Option<Payload> {
     let mut parts = token.split('.');
-    match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(header), Some(claims), Some(""), None) => Ok((header, claims)),
-        (_, _, Some(_), None) => Err(malformed("is signed; GP Connect tokens are unsigned")),
-        (_, _, None, _) => Err(malformed("lacks parts; an unsigned one ends in a dot")),
-        (_, _, _, Some(_)) => Err(malformed("has more than three parts")),
+    let (header, claims, signature) = (parts.next()?, parts.next(), parts.next());
+    let further = parts.count();
+    let Some(claims) = claims.filter(|_| further == 0) else {
+        note(TokenFault::Parts(if claims.is_none() { 1 } else { 3 + further }));
+        return None;
+    };
+    match signature {
+        None | Some("") => {}
+        Some(signature) => note(TokenFault::Signed(signature.len())),
+    }
+    if let Err(fault) = check_header(header, note) {
+        note(fault);
+    }
+    match decode(claims, Part::Claims) {
+        Ok(json) => Some(Payload { json, ends_in_dot: signature.is_some() }),
+        Err(fault) => {
+            note(fault);
+            None
+        }
     }
 }
 
-fn check_header(header: &str) -> Result<(), Reason> {
+/// `alg` none and nothing else: there is no key to verify with, and what claims to be signed must
+/// not pass as if it had been.
+fn check_header(header: &str, note: &mut impl FnMut(TokenFault)) -> Result<(), TokenFault> {
     if header == USUAL_HEADER {
         return Ok(());
     }
-    let decoded = decode(header)?;
-    let header: JoseHeader<'_> =
-        serde_json::from_slice(&decoded).or(Err(malformed("has a header that is not JSON")))?;
-    if header.alg != "none" {
-        return Err(malformed("has an \"alg\" other than \"none\""));
+    let decoded = decode(header, Part::Header)?;
+    let header: JoseHeader<'_> = read_json(&decoded, &mut Reader::new(Part::Header))?;
+    if let Some(found) = other_than(&header.alg, "none") {
+        note(TokenFault::Algorithm(found));
     }
-    if header.typ.as_deref() != Some("JWT") {
-        return Err(malformed("has a \"typ\" other than \"JWT\""));
+    if let Some(found) = other_than(&header.typ, "JWT") {
+        note(TokenFault::Type(found));
     }
     Ok(())
 }
 
-fn decode(part: &str) -> Result<Vec<u8>, Reason> {
-    URL_SAFE_NO_PAD.decode_to_vec(part).or(Err(malformed("is not base64url without padding")))
+fn other_than(given: &Given<Text<'_>>, expected: &str) -> Option<Found> {
+    match given {
+        Given::Value(text) if text.expose() == expected => None,
+        Given::Value(text) => Some(Found::text(text.expose())),
+        Given::Missing | Given::Null | Given::Other(_) => given.instead(),
+    }
 }
 
-const fn malformed(fault: &'static str) -> Reason {
-    Reason::TokenMalformed(fault)
+fn decode(part: &str, name: Part) -> Result<Vec<u8>, TokenFault> {
+    URL_SAFE_NO_PAD.decode_to_vec(part).or(Err(TokenFault::NotBase64(name)))
 }
 
 #[cfg(test)]
@@ -100,49 +170,114 @@ mod tests {
         URL_SAFE_NO_PAD.encode_to_string(text)
     }
 
+    /// What is wrong with a header field, and whether the claims could be had.
+    fn opened(value: &str) -> (Vec<String>, bool) {
+        let mut faults = Vec::new();
+        let payload = open(Field::One(value.as_bytes()), 200, &mut faults);
+        (faults.iter().map(Reason::diagnostics).collect(), payload.is_some())
+    }
+
+    #[rustfmt::skip]
+    /// gp-connect 7.1: `Bearer`, one space, one token; three parts, the third empty; base64url
+    /// without padding; a size limit.
     #[test]
     fn a_token_has_three_parts_and_no_signature() {
-        let header = encode(r#"{"alg":"none","typ":"JWT"}"#);
-        assert_eq!(header, USUAL_HEADER);
-        let turned = encode(r#"{ "typ":"JWT", "alg":"none", "cty":"x" }"#);
+        const BEARER: &str = "expected \"Bearer\", one blank and one token";
+        const PARTS: &str = "expected a header, claims and a last dot with nothing behind it";
+        const NOT_BASE64: &str = "the token's claims are not base64url without padding";
         let claims = encode("{}");
-        let hs256 = encode(r#"{"alg":"HS256","typ":"JWT"}"#);
-        let capital = encode(r#"{"alg":"None","typ":"JWT"}"#);
-        let twice = encode(r#"{"alg":"none","alg":"none","typ":"JWT"}"#);
-        let untyped = encode(r#"{"alg":"none"}"#);
-        for (name, value, expected) in [
-            ("usual", format!("Bearer {header}.{claims}."), None),
-            ("other order", format!("bearer {turned}.{claims}."), None),
-            ("basic", format!("Basic {header}.{claims}."), Some("Bearer")),
-            ("no token", "Bearer ".into(), Some("Bearer")),
-            ("two blanks", format!("Bearer  {header}.{claims}."), Some("base64url")),
-            ("two tokens", format!("Bearer {header}.{claims}. x"), Some("signed")),
-            ("no dot", format!("Bearer {header}.{claims}"), Some("ends in a dot")),
-            ("one part", "Bearer abc".into(), Some("ends in a dot")),
-            ("signed", format!("Bearer {header}.{claims}.c2ln"), Some("signed")),
-            ("four parts", format!("Bearer {header}.{claims}.."), Some("more than three")),
-            ("HS256", format!("Bearer {hs256}.{claims}."), Some("alg")),
-            ("None", format!("Bearer {capital}.{claims}."), Some("alg")),
-            ("alg twice", format!("Bearer {twice}.{claims}."), Some("not JSON")),
-            ("no typ", format!("Bearer {untyped}.{claims}."), Some("typ")),
-            ("padded", format!("Bearer {header}.e30=."), Some("base64url")),
-            ("standard alphabet", format!("Bearer {header}.e+/0."), Some("base64url")),
-            ("bits behind the end", format!("Bearer {header}.e31."), Some("base64url")),
-            ("too long", format!("Bearer {}", "a".repeat(100)), Some("too long")),
+        let good = format!("{USUAL_HEADER}.{claims}.");
+        assert_eq!(USUAL_HEADER, encode(r#"{"alg":"none","typ":"JWT"}"#));
+        for (name, value, expected, has_claims) in [
+            ("usual", format!("Bearer {good}"), String::new(), true),
+            ("another case", format!("bEARER {good}"), String::new(), true),
+            ("basic", format!("Basic {good}"), BEARER.into(), false),
+            ("no scheme", good.clone(), BEARER.into(), false),
+            ("no token", "Bearer ".into(), BEARER.into(), false),
+            ("empty", String::new(), BEARER.into(), false),
+            ("two blanks", format!("Bearer  {good}"), BEARER.into(), false),
+            ("a tab", format!("Bearer\t{good}"), BEARER.into(), false),
+            ("two tokens", format!("Bearer {good} {good}"), BEARER.into(), false),
+            ("a list", format!("Bearer {good},{good}"), BEARER.into(), false),
+            ("one part", "Bearer abc".into(), format!("the token has 1 part; {PARTS}"), false),
+            ("four parts", format!("Bearer {good}."), format!("the token has 4 parts; {PARTS}"), false),
+            ("signed", format!("Bearer {good}c2ln"), "the token has a signature of 4 characters; GP Connect tokens are unsigned and end in a dot".into(), true),
+            ("padded", format!("Bearer {USUAL_HEADER}.e30=."), NOT_BASE64.into(), false),
+            ("standard alphabet", format!("Bearer {USUAL_HEADER}.e+/0."), NOT_BASE64.into(), false),
+            ("bits behind the end", format!("Bearer {USUAL_HEADER}.e31."), NOT_BASE64.into(), false),
+            ("header not base64", format!("Bearer ab!.{claims}."), "the token's header is not base64url without padding".into(), true),
+            ("too long", format!("Bearer {}", "a".repeat(200)), "found 207 bytes, expected at most 200".into(), false),
         ] {
-            let opened = open(Field::One(value.as_bytes()), 100);
-            let fault = opened.as_ref().err().map(Reason::diagnostics);
-            let same = match (&fault, expected) {
-                (None, None) => true,
-                (Some(fault), Some(part)) => fault.contains(part),
-                _ => false,
-            };
-            assert!(same, "{name}: {fault:?}");
+            let expected: Vec<_> = Some(expected).filter(|text| !text.is_empty())
+                .map(|text| format!("Authorization header is not valid: {text}")).into_iter().collect();
+            assert_eq!(opened(&value), (expected, has_claims), "{name}");
         }
-        assert_eq!(
-            open(Field::Absent, 9).unwrap_err(),
-            Reason::HeaderMissing(Header::Authorization)
-        );
-        assert_eq!(open(Field::Many, 9).unwrap_err(), Reason::HeaderRepeated("Authorization"));
+        // Whether the dot may be missing depends on the sender.
+        let mut faults = Vec::new();
+        let dotless = format!("Bearer {USUAL_HEADER}.{claims}");
+        let payload = open(Field::One(dotless.as_bytes()), 200, &mut faults).unwrap();
+        assert!(faults.is_empty() && !payload.ends_in_dot());
+    }
+
+    #[rustfmt::skip]
+    /// gp-connect 7.1: the header is JSON, `alg` is `none`, `typ` is `JWT`, others are ignored.
+    #[test]
+    fn a_header_says_none_and_jwt() {
+        for (name, header, expected) in [
+            ("turned", r#"{ "typ":"JWT", "alg":"none" }"#, vec![]),
+            ("more members", r#"{"kid":{"a":[]},"alg":"none","cty":"x","typ":"JWT"}"#, vec![]),
+            ("escaped", r#"{"\u0061lg":"none","typ":"J\u0057T"}"#, vec![]),
+            ("HS256", r#"{"alg":"HS256","typ":"JWT"}"#, vec!["the token's \"alg\" is a string of 5 characters; expected none"]),
+            ("None", r#"{"alg":"None","typ":"JWT"}"#, vec!["the token's \"alg\" is a string of 4 characters; expected none"]),
+            ("alg null", r#"{"alg":null,"typ":"JWT"}"#, vec!["the token's \"alg\" is null, which counts as missing; expected none"]),
+            ("alg a list", r#"{"alg":["none"],"typ":"JWT"}"#, vec!["the token's \"alg\" is a list; expected none"]),
+            ("lower case", r#"{"alg":"none","typ":"jwt"}"#, vec!["the token's \"typ\" is a string of 3 characters; expected JWT"]),
+            ("nothing", "{}", vec!["the token's \"alg\" is missing; expected none", "the token's \"typ\" is missing; expected JWT"]),
+            ("twice", r#"{"alg":"none","alg":"none","typ":"JWT"}"#, vec!["the token's header has an object with a name of 3 characters twice; expected each name once"]),
+            ("twice escaped", r#"{"alg":"none","typ":"JWT","\u0061lg":"HS256"}"#, vec!["the token's header has an object with a name of 3 characters twice; expected each name once"]),
+            ("a list", "[]", vec!["the token's header is a list; expected one JSON object"]),
+            ("not JSON", "alg:none", vec!["the token's header is not JSON from character 1 on"]),
+            ("not text", "\u{fffd}", vec!["the token's header is not JSON from character 1 on"]),
+        ] {
+            let value = format!("Bearer {}.{}.", encode(header), encode("{}"));
+            let expected: Vec<_> = expected.into_iter()
+                .map(|text| format!("Authorization header is not valid: {text}")).collect();
+            assert_eq!(opened(&value), (expected, true), "{name}");
+        }
+    }
+
+    /// gp-connect 7.1: `Authorization` present, once.
+    #[test]
+    fn the_header_field_is_there_once() {
+        for (field, expected) in [
+            (Field::Absent, Reason::HeaderMissing(Header::Authorization)),
+            (Field::Many, Reason::HeaderRepeated("Authorization")),
+            (Field::One(b"Bearer \xff"), Reason::TokenMalformed(TokenFault::NotAscii)),
+        ] {
+            let mut faults = Vec::new();
+            assert!(open(field, 200, &mut faults).is_none());
+            assert_eq!(faults, [expected]);
+        }
+    }
+
+    proptest::proptest! {
+        /// gp-connect 7.1: what was encoded is what is read.
+        #[test]
+        fn the_claims_are_what_was_encoded(claims: Vec<u8>) {
+            let encoded = URL_SAFE_NO_PAD.encode_to_string(&claims);
+            let value = format!("Bearer {USUAL_HEADER}.{encoded}.");
+            let mut faults = Vec::new();
+            let payload = open(Field::One(value.as_bytes()), 16_384, &mut faults).unwrap();
+            proptest::prop_assert_eq!(payload.bytes(), claims);
+            proptest::prop_assert!(faults.is_empty());
+        }
+
+        #[test]
+        fn no_header_field_panics(bytes: Vec<u8>, scheme in "(Bearer )?") {
+            let value = [scheme.as_bytes(), &bytes].concat();
+            let mut faults = Vec::new();
+            let payload = open(Field::One(&value), 16_384, &mut faults);
+            proptest::prop_assert!(payload.is_some() || !faults.is_empty());
+        }
     }
 }

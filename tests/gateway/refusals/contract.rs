@@ -84,6 +84,7 @@ const ROWS: &[Row] = &[
     row("claim_missing",           400, "invalid",       BAD),
     row("claim_unreadable",        400, "invalid",       BAD),
     row("claim_invalid",           400, "invalid",       BAD),
+    row("claim_misplaced",         400, "invalid",       BAD),
     row("claim_not_resource",      422, "invalid",       RESOURCE),
     row("claim_element",           422, "invalid",       RESOURCE),
     row("scope_mismatch",          400, "invalid",       BAD),

@@ -12,6 +12,7 @@ use crate::{
     interaction::{Capability, InteractionSet},
     policy::{Agreement, Consumer, Enablement, Endpoint, Endpoints, Mode, Practice, UpstreamIndex},
     report_only::ReportOnly,
+    token::TokenTerms,
 };
 
 const NOW: i64 = 1_795_420_900;
@@ -39,6 +40,7 @@ fn consumer(asid: &str, mode: Mode) -> Consumer {
         interactions: InteractionSet::of_1_2_7(),
         mode,
         report_only: ReportOnly::default(),
+        token: TokenTerms::default(),
         single_issue: false,
     }
 }
