@@ -190,7 +190,7 @@ mod tests {
             [
                 "Ssp-TraceID header is not valid: found 10 characters, expected a UUID",
                 "Ssp-From header is repeated; send it once",
-                "Ssp-To header is not valid: found 1 characters, expected ASCII text",
+                "Ssp-To header is not valid: found 1 character, expected ASCII text",
                 "Ssp-InteractionID header is not valid: found 57 characters, expected the id of a GP Connect interaction",
             ]
         );

@@ -39,12 +39,12 @@ impl Reason {
             Self::GatewayFault { reference } => format!("Gateway fault, reference {reference}"),
             Self::HeaderMissing(header) => format!("{header} header is missing"),
             Self::HeaderInvalid { header, length, expected } => {
-                format!(
-                    "{header} header is not valid: found {length} characters, expected {expected}"
-                )
+                let found = characters(*length);
+                format!("{header} header is not valid: found {found}, expected {expected}")
             }
             Self::InteractionUnknown { length } => format!(
-                "Ssp-InteractionID header is not valid: found {length} characters, expected the id of a GP Connect interaction"
+                "Ssp-InteractionID header is not valid: found {}, expected the id of a GP Connect interaction",
+                characters(*length)
             ),
             Self::InteractionAmbiguous => {
                 "Ssp-InteractionID header is missing; verb and path fit several interactions".into()
@@ -140,6 +140,15 @@ impl Reason {
             Self::BodyEncoded => "request bodies must not have a Content-Encoding".into(),
             _ => self.diagnostics(),
         }
+    }
+}
+
+/// How much there was, in place of what: it may name a patient.
+fn characters(length: usize) -> String {
+    match length {
+        0 => "nothing".into(),
+        1 => "1 character".into(),
+        _ => format!("{length} characters"),
     }
 }
 

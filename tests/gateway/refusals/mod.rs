@@ -11,6 +11,7 @@ mod outcome;
 mod overload;
 mod parties;
 mod region;
+mod settings;
 mod targets;
 mod tokens;
 
