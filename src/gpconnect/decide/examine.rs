@@ -41,8 +41,8 @@ pub struct Examination<'r, 'p> {
     pub token: Observed,
     payload: Option<Payload>,
     own_trace_id: TraceId,
-    /// Whether the caller's certificate, or listener, was accepted as that of any system.
-    known_caller: bool,
+    /// Whether a refusal tells what else is wrong.
+    tells_all: bool,
 }
 
 /// One thing that is wrong.
@@ -98,7 +98,18 @@ pub fn examine<'r, 'p>(request: &RequestFacts<'r>, policy: &'p Policy) -> Examin
         payload,
         token,
         own_trace_id: TraceId::from_random(request.random),
-        known_caller: !request.candidates.is_empty(),
+        tells_all: tells_all(request.candidates, consumer, policy),
+    }
+}
+
+/// Only a caller that is some registered system is told all, and only if it does not want the
+/// national proxy's single issue. Whoever names no sender of its own is told by what all of its
+/// systems want.
+fn tells_all(candidates: &[ConsumerIndex], sender: Option<&Consumer>, policy: &Policy) -> bool {
+    let mut systems = candidates.iter().filter_map(|index| policy.consumer(*index));
+    match sender {
+        Some(sender) => !sender.single_issue,
+        None => systems.any(|system| !system.single_issue),
     }
 }
 
@@ -171,14 +182,12 @@ impl Examination<'_, '_> {
     pub fn into_decision(mut self) -> Decision {
         let seen = self.seen();
         let permit = self.permit(seen.trace_id);
-        let single = self.sender.is_some_and(|(_, consumer)| consumer.single_issue);
-        let tell_all = self.known_caller && !single;
         let (mut reported, mut refused) = (Vec::new(), None::<Rejection>);
         for Fault { reason, enforced } in std::mem::take(&mut self.faults) {
             match (&mut refused, enforced) {
                 (_, false) => reported.push(reason),
                 (None, true) => refused = Some(reason.into()),
-                (Some(rejection), true) if tell_all && reason.stage().is_told_besides() => {
+                (Some(rejection), true) if self.tells_all && reason.stage().is_told_besides() => {
                     rejection.also.push(reason);
                 }
                 (Some(_), true) => {}

@@ -112,6 +112,10 @@ fn ten_faults_get_one_answer() {
     let quiet = policy(|_, consumers| consumers[0].single_issue = true);
     let single = Given { policy: quiet, ..given };
     assert_eq!(single.words(), ["header_invalid"], "one issue, as the national proxy has");
+    let single = single.set("Ssp-From", "1");
+    let of_caller = Given { candidates: vec![ConsumerIndex(0)], ..single };
+    assert_eq!(of_caller.words(), ["header_invalid"], "also when it names no sender of its own");
+    let single = of_caller;
     let unknown = Given { candidates: vec![], policy: policy(|_, _| {}), ..single };
     assert_eq!(unknown.words(), ["header_invalid"], "a caller that is nobody is told one");
 }

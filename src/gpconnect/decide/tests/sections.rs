@@ -1,7 +1,10 @@
 //! The specification, section by section, as far as it binds the decision.
 
 use super::*;
-use crate::{interaction::Verb, policy::Practice};
+use crate::{
+    interaction::{Release, Verb},
+    policy::Practice,
+};
 
 /// A request of the transparent consumer for any interaction, good unless changed.
 fn request(id: InteractionId, target: &str) -> Given {
@@ -355,6 +358,58 @@ fn the_receiver_comes_before_its_asid() {
     );
 }
 
+/// gp-connect 1 and 10: a practice may have several systems; the receiver is the one that is
+/// registered for the interaction, never another with the same ODS code.
+#[test]
+fn the_receiver_is_the_system_of_the_capability() {
+    let records = "https://records.example/A20047/STU3/1/gpconnect/structured";
+    let two_systems = |practice: &mut Practice, consumers: &mut Vec<Consumer>| {
+        let system = Endpoint { asid: "918999198995".parse().unwrap(), ..endpoint(records) };
+        practice.endpoints.set(Capability::Structured, system);
+        // The practice's own consumer system.
+        let own = Consumer {
+            organisation: "A20047".parse().unwrap(),
+            ..consumer("918999198996", Mode::Transparent)
+        };
+        consumers.push(own);
+    };
+    let structured = format!("/{records}/Patient/$gpc.getstructuredrecord");
+    for (name, id, target, to, words) in [
+        ("structured", InteractionId::GetStructuredRecord, &structured, "918999198995", vec![]),
+        (
+            "that of another capability",
+            InteractionId::GetStructuredRecord,
+            &structured,
+            "918999198993",
+            vec!["receiver_mismatch"],
+        ),
+        (
+            "a consumer system of the practice",
+            InteractionId::GetStructuredRecord,
+            &structured,
+            "918999198996",
+            vec!["receiver_mismatch"],
+        ),
+        (
+            "the root of another capability",
+            InteractionId::GetStructuredRecord,
+            &format!("/{ROOT}/Patient/$gpc.getstructuredrecord"),
+            "918999198995",
+            vec!["endpoint_varies"],
+        ),
+        (
+            "foundations",
+            InteractionId::ReadPatient,
+            &format!("/{ROOT}/Patient/17"),
+            "918999198993",
+            vec![],
+        ),
+    ] {
+        let given = request(id, target).set("Ssp-To", to);
+        assert_eq!(Given { policy: policy(two_systems), ..given }.words(), words, "{name}");
+    }
+}
+
 /// gp-connect 10: an agreement is for a capability; what none allows is refused.
 #[test]
 fn an_agreement_is_for_a_capability() {
@@ -413,9 +468,27 @@ fn of_any_version(id: InteractionId, enablement: Enablement) -> Given {
         &token(|claims| {
             claims["requested_scope"] = scope.into();
             claims["reason_for_request"] = row.token.reasons[0].into();
+            if row.token.release == Release::Dstu2 {
+                as_in_0_7(claims);
+            }
         }),
     );
     Given { policy: carrying_all(enablement), ..given }
+}
+
+/// What the token of 0.7 has instead.
+fn as_in_0_7(claims: &mut serde_json::Value) {
+    claims["aud"] = "https://authorize.fhir.nhs.net/token".into();
+    claims["requesting_device"]["id"] = "1".into();
+    claims["requesting_organization"]["id"] = "1".into();
+    claims["requesting_organization"]["identifier"][0]["system"] =
+        "http://fhir.nhs.net/Id/ods-organization-code".into();
+    claims["requesting_practitioner"]["name"] =
+        serde_json::json!({"family": ["Kaur"], "given": ["Asha"]});
+    claims["requesting_practitioner"]["identifier"][0]["system"] =
+        "http://fhir.nhs.net/sds-user-id".into();
+    claims["requested_record"] = serde_json::json!({"resourceType": "Patient",
+        "identifier": [{"system": "http://fhir.nhs.net/Id/nhs-number", "value": "9000000009"}]});
 }
 
 /// gp-connect 10 and 17: which switch an interaction obeys is data. The Foundations statement is
@@ -429,8 +502,7 @@ fn each_interaction_obeys_its_switch() {
     let structured = [Capability::Structured].into_iter().collect();
     let only_structured = Enablement { capabilities: structured, ..on };
     let whole_off = Enablement { gp_connect: false, ..only_structured };
-    let stu3 = Id::all().filter(|id| id.row().capability != Capability::Html);
-    for id in stu3 {
+    for id in Id::all() {
         let words = |enablement| of_any_version(id, enablement).words();
         let never =
             matches!(id, Id::ReadMetadata | Id::MigrateBinary | Id::MigrateStructuredRecord);
@@ -454,8 +526,7 @@ fn each_interaction_obeys_its_switch() {
 fn neighbours_are_carried_where_configured() {
     let capabilities = Capability::ALL.into_iter().collect();
     let on = Enablement { gp_connect: true, capabilities };
-    let stu3 = InteractionId::all().filter(|id| id.row().capability != Capability::Html);
-    for id in stu3 {
+    for id in InteractionId::all() {
         let given = of_any_version(id, on);
         assert_eq!(given.words(), [""; 0], "{}", id.short());
         let carried = InteractionSet::of_1_2_7();
