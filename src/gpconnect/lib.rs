@@ -12,6 +12,7 @@
 
 pub mod accreditation;
 pub mod agreement;
+pub mod body;
 pub mod contract;
 pub mod decide;
 pub mod enablement;
@@ -22,6 +23,7 @@ pub mod interaction;
 pub mod media;
 pub mod names;
 pub mod outcome;
+pub mod patients;
 pub mod policy;
 pub mod rejection;
 pub mod report_only;

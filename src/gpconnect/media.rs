@@ -26,7 +26,7 @@ impl Format {
     }
 
     /// The format of one media type, parameters aside.
-    fn of_media_type(text: &str) -> Option<Self> {
+    pub(crate) fn of_media_type(text: &str) -> Option<Self> {
         let essence = text.split(';').next().unwrap_or_default().trim();
         let is = |known: &[&str]| known.iter().any(|known| essence.eq_ignore_ascii_case(known));
         if is(&["application/fhir+json", "application/json+fhir", "application/json", "text/json"])

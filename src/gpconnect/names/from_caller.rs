@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A value that never prints itself: `Debug` shows its length only, and there is no `Display`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FromCaller<T>(T);
 
 impl<T> FromCaller<T> {

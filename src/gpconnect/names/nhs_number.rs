@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 /// An NHS number: ten digits, the last one a modulus 11 check digit. `Debug` and `Display` hide it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NhsNumber([u8; 10]);
 
 /// Why a text was refused as an [`NhsNumber`]. Never holds the text.

@@ -105,12 +105,15 @@ fn of_token() -> Vec<Reason> {
     reasons
 }
 
-fn of_provider() -> [Reason; 8] {
+fn of_provider() -> [Reason; 11] {
     let url = || "https://gp.example/A20047/STU3/1/gpconnect/Slot".into();
     [
         Reason::BodyTooLong { limit: 65_536 },
         Reason::BodyTimeout { seconds: 30 },
         Reason::BodyBroken,
+        Reason::BodyUnexpected,
+        Reason::BodyUnreadable("a name stands twice where it may stand once"),
+        Reason::SeveralPatients,
         Reason::NhsNumberInvalid,
         Reason::UpstreamUnreachable { url: url() },
         Reason::UpstreamInvalid { url: url() },

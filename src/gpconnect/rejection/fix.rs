@@ -113,6 +113,13 @@ impl Reason {
             Self::BodyTooLong { .. } => "Send a smaller body; requests of GP Connect are small.",
             Self::BodyTimeout { .. } => "Send the whole body without a pause.",
             Self::BodyBroken => "Send as many bytes as Content-Length says, or proper chunks.",
+            Self::BodyUnexpected => "Send a GET without a body.",
+            Self::BodyUnreadable(_) => {
+                "Send one well-formed FHIR resource in UTF-8, each name once, without a document type."
+            }
+            Self::SeveralPatients => {
+                "Send one request for each patient; within one, write the same NHS number everywhere."
+            }
             Self::NhsNumberInvalid => {
                 "Check the NHS number: ten digits, the last one a check digit."
             }

@@ -80,6 +80,9 @@ pub enum Reason {
     BodyTooLong { limit: usize },
     BodyTimeout { seconds: u64 },
     BodyBroken,
+    BodyUnexpected,
+    BodyUnreadable(&'static str),
+    SeveralPatients,
     NhsNumberInvalid,
     // Stage 12, upstream.
     UpstreamUnreachable { url: FromCaller<Box<str>> },
@@ -239,6 +242,9 @@ impl Reason {
             Self::BodyTooLong { .. }        => Answer(413, TooLong,      BAD_REQUEST,      "body_too_long"),
             Self::BodyTimeout { .. }        => Answer(408, Timeout,      BAD_REQUEST,      "body_timeout"),
             Self::BodyBroken                => Answer(400, Invalid,      BAD_REQUEST,      "body_broken"),             // A-400-HDR
+            Self::BodyUnexpected            => Answer(400, Invalid,      BAD_REQUEST,      "body_unexpected"),         // A-400-HDR
+            Self::BodyUnreadable(_)         => Answer(400, Invalid,      BAD_REQUEST,      "body_unreadable"),         // 400, invalid
+            Self::SeveralPatients           => Answer(400, Invalid,      BAD_REQUEST,      "several_patients"),        // 400, invalid
             Self::NhsNumberInvalid          => Answer(400, Value,        INVALID_NHS,      "nhs_number_invalid"),      // A-400-NHS
             Self::UpstreamUnreachable { .. } => Answer(502, Transient,   Proxy,            "upstream_unreachable"),    // B-502
             Self::UpstreamInvalid { .. }    => Answer(502, Transient,    Proxy,            "upstream_invalid"),        // B-502

@@ -78,6 +78,11 @@ impl Reason {
             Self::ClaimElement { claim, resource, fault } => {
                 format!("JWT claim {claim} is not a valid {resource}: {}", fault.text(resource))
             }
+            Self::BodyUnexpected => "Request body is not expected with GET".into(),
+            Self::BodyUnreadable(why) => format!("Request body can't be read: {why}"),
+            Self::SeveralPatients => {
+                "Request names several different NHS numbers; expected one".into()
+            }
             Self::NhsNumberInvalid => "NHS number fails its check digit".into(),
             Self::ScopeMismatch(fault) => {
                 format!("JWT claim requested_scope does not fit the interaction: {fault}")
