@@ -1,10 +1,11 @@
 //! The log line of a request: JSON for machines, a short one for people at a terminal.
 
-use std::{fmt::Write, time::SystemTime};
+use std::fmt::Write;
 
-use serde::Serialize;
-
-use super::record::Record;
+use super::{
+    json::{Object, timestamp},
+    record::Record,
+};
 
 /// The form of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,53 +27,6 @@ pub(super) fn request(record: &Record<'_>, style: Style) -> Vec<u8> {
     }
 }
 
-/// The fields in the order in which one reads them. Absent ones are left out.
-#[derive(Serialize)]
-struct Line<'r> {
-    timestamp: &'r str,
-    level: &'static str,
-    message: &'static str,
-    status: Option<u16>,
-    result: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fault: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    note: Option<&'r str>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    reported: &'r str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    interaction: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    consumer: Option<&'r str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    practice: Option<&'r str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trace_id: Option<&'r str>,
-    origin: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    form: Option<&'static str>,
-    duration_ms: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    upstream_ms: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    upstream_reused: Option<bool>,
-    #[serde(skip_serializing_if = "is_at_most_one")]
-    tries: u8,
-    received_bytes: usize,
-    sent_bytes: usize,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    filled: &'r str,
-    listener: &'r str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client: Option<std::net::IpAddr>,
-    generation: u64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-const fn is_at_most_one(tries: &u8) -> bool {
-    *tries <= 1
-}
-
 const fn level(record: &Record<'_>) -> &'static str {
     match record.status {
         Some(status) if status >= 500 => "ERROR",
@@ -82,52 +36,44 @@ const fn level(record: &Record<'_>) -> &'static str {
     }
 }
 
-fn milliseconds(duration: std::time::Duration) -> f64 {
-    // Microseconds are exact enough, and print short.
-    (duration.as_secs_f64() * 1_000_000.0).round() / 1_000.0
-}
-
+/// The fields in the order in which one reads them. Absent ones are left out.
 fn json(record: &Record<'_>) -> Vec<u8> {
-    let mut line = Vec::with_capacity(640);
-    let written = serde_json::to_writer(
-        &mut line,
-        &Line {
-            timestamp: &timestamp(record.at),
-            level: level(record),
-            message: "request",
-            status: record.status,
-            result: record.result().as_str(),
-            fault: record.fault,
-            note: record.note.as_deref(),
-            reported: &reported(record),
-            interaction: record.interaction.map(|id| id.short()),
-            consumer: record.consumer.as_ref().map(|asid| asid.as_str()),
-            practice: record.practice.as_ref().map(|(_, code)| code.as_str()),
-            trace_id: record.trace_id.as_ref().map(|id| id.as_str()),
-            origin: record.origin.as_str(),
-            form: record.form,
-            duration_ms: milliseconds(record.duration),
-            upstream_ms: record.upstream.map(milliseconds),
-            upstream_reused: record.upstream_reused,
-            tries: record.tries,
-            received_bytes: record.received,
-            sent_bytes: record.sent,
-            filled: &filled(record),
-            listener: record.listener,
-            client: record.client,
-            generation: record.generation,
-        },
-    );
-    // Writing to a Vec can't fail.
-    written.unwrap_or_default();
-    line.push(b'\n');
-    line
-}
-
-/// RFC 3339 in UTC, to the millisecond.
-fn timestamp(at: SystemTime) -> String {
-    let at = jiff::Timestamp::try_from(at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    format!("{at:.3}")
+    let mut line = Object::with_room(640);
+    line.moment("timestamp", record.at);
+    line.word("level", level(record));
+    line.word("message", "request");
+    match record.status {
+        Some(status) => line.number("status", status),
+        None => line.null("status"),
+    }
+    line.word("result", record.result().as_str());
+    record.fault.iter().for_each(|fault| line.word("fault", fault));
+    record.note.iter().for_each(|note| line.text("note", note));
+    if !record.reported.is_empty() {
+        line.word("reported", &reported(record));
+    }
+    record.interaction.iter().for_each(|id| line.word("interaction", id.short()));
+    record.consumer.iter().for_each(|asid| line.word("consumer", asid.as_str()));
+    record.practice.iter().for_each(|(_, code)| line.word("practice", code.as_str()));
+    record.trace_id.iter().for_each(|id| line.word("trace_id", id.as_str()));
+    line.word("origin", record.origin.as_str());
+    record.form.iter().for_each(|form| line.word("form", form));
+    line.milliseconds("duration_ms", record.duration);
+    record.upstream.iter().for_each(|time| line.milliseconds("upstream_ms", *time));
+    record.upstream_reused.iter().for_each(|reused| line.flag("upstream_reused", *reused));
+    if record.tries > 1 {
+        line.number("tries", record.tries);
+    }
+    line.number("received_bytes", record.received);
+    line.number("sent_bytes", record.sent);
+    let filled = filled(record);
+    if !filled.is_empty() {
+        line.word("filled", &filled);
+    }
+    line.text("listener", record.listener);
+    record.client.iter().for_each(|client| line.address("client", *client));
+    line.number("generation", record.generation);
+    line.into_line()
 }
 
 fn filled(record: &Record<'_>) -> String {
@@ -154,7 +100,7 @@ fn reported(record: &Record<'_>) -> String {
 fn human(record: &Record<'_>, colour: bool) -> String {
     let mut line = String::with_capacity(200);
     let time = timestamp(record.at);
-    let time = time.get(11..23).unwrap_or(&time);
+    let time = time.get(11..23).and_then(|time| str::from_utf8(time).ok()).unwrap_or_default();
     let (start, end) = match level(record) {
         _ if !colour => ("", ""),
         "ERROR" => ("\u{1b}[31m", "\u{1b}[0m"),
@@ -165,7 +111,7 @@ fn human(record: &Record<'_>, colour: bool) -> String {
     let interaction = record.interaction.map_or("-", |id| id.short());
     let consumer = record.consumer.map_or_else(|| "-".to_owned(), |asid| asid.to_string());
     let practice = record.practice.map_or_else(|| "-".to_owned(), |(_, code)| code.to_string());
-    let duration = milliseconds(record.duration);
+    let duration = record.duration.as_secs_f64() * 1_000.0;
     // Writing to a String can't fail.
     write!(
         line,

@@ -4,6 +4,7 @@
 //! they can't disagree. A record holds no patient: no query, no logical id, no token.
 
 mod health;
+mod json;
 mod line;
 mod metrics;
 mod record;

@@ -1,0 +1,224 @@
+//! A JSON object written field by field: the log line of a request is made on the request's own
+//! thread, and most of its fields are words and names that never need escaping.
+
+use std::{
+    cell::Cell,
+    net::IpAddr,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// One object, written in the order in which its fields are given.
+pub(super) struct Object(Vec<u8>);
+
+impl Object {
+    /// An object that can grow to `room` bytes without moving.
+    pub(super) fn with_room(room: usize) -> Self {
+        Self(Vec::with_capacity(room))
+    }
+
+    fn key(&mut self, name: &'static str) {
+        self.0.extend_from_slice(if self.0.is_empty() { b"{\"" } else { b",\"" });
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":");
+    }
+
+    /// A word of ours, or a name of a type whose alphabet JSON takes as it is.
+    pub(super) fn word(&mut self, name: &'static str, value: &str) {
+        debug_assert!(value.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\'));
+        self.key(name);
+        self.0.push(b'"');
+        self.0.extend_from_slice(value.as_bytes());
+        self.0.push(b'"');
+    }
+
+    /// Any text, escaped.
+    pub(super) fn text(&mut self, name: &'static str, value: &str) {
+        self.key(name);
+        // Writing to a Vec can't fail.
+        serde_json::to_writer(&mut self.0, value).unwrap_or_default();
+    }
+
+    /// A whole number.
+    pub(super) fn number(&mut self, name: &'static str, value: impl itoa::Integer) {
+        self.key(name);
+        self.digits(value);
+    }
+
+    /// A yes or no.
+    pub(super) fn flag(&mut self, name: &'static str, value: bool) {
+        self.key(name);
+        self.0.extend_from_slice(if value { b"true" } else { b"false" });
+    }
+
+    /// Nothing.
+    pub(super) fn null(&mut self, name: &'static str) {
+        self.key(name);
+        self.0.extend_from_slice(b"null");
+    }
+
+    /// A length of time in milliseconds. Microseconds are exact enough, and print short.
+    pub(super) fn milliseconds(&mut self, name: &'static str, value: Duration) {
+        self.key(name);
+        let micros = value.as_secs().saturating_mul(1_000_000);
+        let micros = micros.saturating_add(u64::from((value.subsec_nanos() + 500) / 1_000));
+        self.digits(micros / 1_000);
+        let mut buffer = itoa::Buffer::new();
+        // The leading 1 keeps the zeros behind it.
+        let places = buffer.format(1_000 + micros % 1_000).trim_end_matches('0');
+        self.0.push(b'.');
+        let places = places.as_bytes().get(1..).filter(|places| !places.is_empty());
+        self.0.extend_from_slice(places.unwrap_or(b"0"));
+    }
+
+    /// An address.
+    pub(super) fn address(&mut self, name: &'static str, value: IpAddr) {
+        self.key(name);
+        self.0.push(b'"');
+        match value {
+            IpAddr::V4(address) => {
+                for (place, octet) in address.octets().into_iter().enumerate() {
+                    if place > 0 {
+                        self.0.push(b'.');
+                    }
+                    self.digits(octet);
+                }
+            }
+            IpAddr::V6(address) => self.0.extend_from_slice(address.to_string().as_bytes()),
+        }
+        self.0.push(b'"');
+    }
+
+    /// A moment, as [`timestamp`] prints it.
+    pub(super) fn moment(&mut self, name: &'static str, value: SystemTime) {
+        self.key(name);
+        self.0.push(b'"');
+        self.0.extend_from_slice(&timestamp(value));
+        self.0.push(b'"');
+    }
+
+    fn digits(&mut self, value: impl itoa::Integer) {
+        self.0.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    /// The object and a line end.
+    pub(super) fn into_line(mut self) -> Vec<u8> {
+        self.0.extend_from_slice(if self.0.is_empty() { b"{}\n" } else { b"}\n" });
+        self.0
+    }
+}
+
+/// A second since 1970 and how it prints, up to the point before its fraction.
+type Second = (u64, [u8; 20]);
+
+thread_local! {
+    /// The second printed last: most requests end in the same one.
+    static LAST: Cell<Second> = const { Cell::new((0, *b"1970-01-01T00:00:00.")) };
+}
+
+/// RFC 3339 in UTC, to the millisecond. A moment before 1970 prints as its beginning.
+pub(super) fn timestamp(at: SystemTime) -> [u8; 24] {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (mut second, mut text) = LAST.get();
+    if second != since.as_secs() {
+        (second, text) = (since.as_secs(), print_second(since.as_secs()));
+        LAST.set((second, text));
+    }
+    let mut printed = *b"1970-01-01T00:00:00.000Z";
+    let (date_and_time, fraction) = printed.split_at_mut(text.len());
+    date_and_time.copy_from_slice(&text);
+    let mut buffer = itoa::Buffer::new();
+    let places = buffer.format(1_000 + since.subsec_millis()).bytes().skip(1);
+    fraction.iter_mut().zip(places).for_each(|(place, digit)| *place = digit);
+    printed
+}
+
+fn print_second(second: u64) -> [u8; 20] {
+    let at =
+        i64::try_from(second).ok().and_then(|second| jiff::Timestamp::from_second(second).ok());
+    let printed = format!("{:.3}", at.unwrap_or(jiff::Timestamp::UNIX_EPOCH));
+    let mut text = *b"1970-01-01T00:00:00.";
+    text.iter_mut().zip(printed.bytes()).for_each(|(place, byte)| *place = byte);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut Object)) -> String {
+        let mut object = Object::with_room(0);
+        write(&mut object);
+        String::from_utf8(object.into_line()).unwrap()
+    }
+
+    #[test]
+    fn fields_are_written_as_json_has_them() {
+        let line = written(|object| {
+            object.word("word", "fhir:rest:read:patient-1");
+            object.text("text", "one\n\"two\"\\\u{1}");
+            object.number("number", 42_u64);
+            object.flag("flag", true);
+            object.null("null");
+            object.address("four", "192.0.2.250".parse().unwrap());
+            object.address("six", "2001:db8::1".parse().unwrap());
+        });
+        let expected = concat!(
+            r#"{"word":"fhir:rest:read:patient-1","text":"one\n\"two\"\\\u0001","number":42,"#,
+            r#""flag":true,"null":null,"four":"192.0.2.250","six":"2001:db8::1"}"#,
+            "\n"
+        );
+        assert_eq!(line, expected);
+        assert_eq!(written(|_| {}), "{}\n");
+    }
+
+    #[test]
+    fn milliseconds_have_up_to_three_places() {
+        for (nanos, expected) in [
+            (0, "0.0"),
+            (499, "0.0"),
+            (500, "0.001"),
+            (1_000_000, "1.0"),
+            (12_340_000, "12.34"),
+            (12_300_000, "12.3"),
+            (10_050_000, "10.05"),
+            (999_999_500, "1000.0"),
+            (61_000_007_000, "61000.007"),
+        ] {
+            let line = written(|object| object.milliseconds("ms", Duration::from_nanos(nanos)));
+            assert_eq!(line, format!("{{\"ms\":{expected}}}\n"), "{nanos}");
+        }
+    }
+
+    #[test]
+    fn a_timestamp_is_in_utc_to_the_millisecond() {
+        for (milliseconds, expected) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (1_795_420_900_123, "2026-11-23T08:01:40.123Z"),
+            (1_795_420_900_007, "2026-11-23T08:01:40.007Z"),
+            (951_827_696_999, "2000-02-29T12:34:56.999Z"),
+        ] {
+            let at = UNIX_EPOCH + Duration::from_millis(milliseconds);
+            assert_eq!(str::from_utf8(&timestamp(at)).unwrap(), expected);
+        }
+        assert_eq!(timestamp(UNIX_EPOCH - Duration::from_secs(9)), timestamp(UNIX_EPOCH));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_back(text in ".*") {
+            let line = written(|object| object.text("text", &text));
+            let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+            prop_assert_eq!(read.get("text").and_then(serde_json::Value::as_str), Some(&*text));
+        }
+
+        #[test]
+        fn any_moment_is_read_back(milliseconds in 0_i64..4_000_000_000_000) {
+            let at = UNIX_EPOCH + Duration::from_millis(milliseconds.unsigned_abs());
+            let printed = timestamp(at);
+            let read: jiff::Timestamp = str::from_utf8(&printed).unwrap().parse().unwrap();
+            prop_assert_eq!(read.as_millisecond(), milliseconds);
+        }
+    }
+}
