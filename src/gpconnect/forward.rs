@@ -1,5 +1,7 @@
 //! What the outgoing request must look like, and what is added to the answer.
 
+use std::net::{Ipv4Addr, SocketAddr};
+
 use crate::{
     decide::Permit,
     policy::{Endpoint, Policy},
@@ -34,10 +36,27 @@ pub fn endpoint<'p>(permit: &Permit, policy: &'p Policy) -> Option<&'p Endpoint>
 /// The request target to send. Path and query are the bytes that arrived; exactly one slash joins
 /// them to the service root.
 pub fn target(permit: &Permit, endpoint: &Endpoint, connection: Connection) -> String {
-    let root = &endpoint.service_root;
+    let (slash, root) = root(endpoint, connection);
+    [slash, root, "/", permit.fhir_request()].concat()
+}
+
+/// Whether the target that `arrived` is the one to send, as it mostly is: the usual service root
+/// repeats the ODS form.
+pub fn is_target(
+    arrived: &str,
+    permit: &Permit,
+    endpoint: &Endpoint,
+    connection: Connection,
+) -> bool {
+    let (slash, root) = root(endpoint, connection);
+    let behind = arrived.strip_prefix(slash).and_then(|rest| rest.strip_prefix(root));
+    behind.and_then(|rest| rest.strip_prefix('/')) == Some(permit.fhir_request())
+}
+
+fn root(endpoint: &Endpoint, connection: Connection) -> (&'static str, &str) {
     match connection {
-        Connection::Direct => [root.path(), permit.fhir_request()].join("/"),
-        Connection::Proxy => ["", root.base(), permit.fhir_request()].join("/"),
+        Connection::Direct => ("", endpoint.service_root.path()),
+        Connection::Proxy => ("/", endpoint.service_root.base()),
     }
 }
 
@@ -49,15 +68,32 @@ pub fn url(permit: &Permit, endpoint: &Endpoint) -> String {
 
 /// The `Forwarded` element of this hop (RFC 7239): IPv6 bracketed and quoted, our own address
 /// hidden behind an obfuscated name.
-pub fn forwarded(client: Option<std::net::SocketAddr>, host: &str, scheme: &str) -> String {
-    let client = match client {
-        Some(std::net::SocketAddr::V4(address)) => address.ip().to_string(),
-        Some(std::net::SocketAddr::V6(address)) => format!("\"[{}]\"", address.ip()),
-        None => "unknown".to_owned(),
-    };
+pub fn forwarded(client: Option<SocketAddr>, host: &str, scheme: &str) -> String {
+    let mut element = String::with_capacity(96 + host.len());
+    element.push_str("by=_gpconnect-gateway;for=");
+    match client {
+        Some(SocketAddr::V4(address)) => push_ipv4(&mut element, *address.ip()),
+        Some(SocketAddr::V6(address)) => {
+            element.extend(["\"[", &address.ip().to_string(), "]\""]);
+        }
+        None => element.push_str("unknown"),
+    }
     // A port makes the host no token, so it is quoted.
     let quote = if host.contains(':') { "\"" } else { "" };
-    format!("by=_gpconnect-gateway;for={client};host={quote}{host}{quote};proto={scheme}")
+    element.extend([";host=", quote, host, quote, ";proto=", scheme]);
+    element
+}
+
+/// As it prints, but without the formatting machinery: each request passes here.
+fn push_ipv4(text: &mut String, address: Ipv4Addr) {
+    for (place, octet) in address.octets().into_iter().enumerate() {
+        if place > 0 {
+            text.push('.');
+        }
+        let digits = [octet / 100, octet / 10 % 10, octet % 10];
+        let leading = digits.iter().take(2).take_while(|digit| **digit == 0).count();
+        text.extend(digits.iter().skip(leading).map(|digit| char::from(b'0' + digit)));
+    }
 }
 
 #[cfg(test)]
@@ -80,5 +116,14 @@ mod tests {
             assert_eq!(element, format!("by=_gpconnect-gateway;{expected}"), "{name}");
         }
         assert!(forwarded(None, "h", "http").contains("for=unknown"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn addresses_are_pushed_as_they_print(address: Ipv4Addr) {
+            let mut text = String::new();
+            push_ipv4(&mut text, address);
+            proptest::prop_assert_eq!(text, address.to_string());
+        }
     }
 }

@@ -6,7 +6,9 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use gpconnect::{Permit, Seen, decide::Filled, names::TraceId, outcome::Style, rejection::Reason};
+use gpconnect::{
+    Permit, Seen, decide::Filled, forward, names::TraceId, outcome::Style, rejection::Reason,
+};
 use prometheus::IntGauge;
 use uuid::Uuid;
 
@@ -124,6 +126,12 @@ impl Exchange {
             format: self.seen.map(|seen| seen.format).unwrap_or_default(),
             wording: self.snapshot.wording,
         }
+    }
+
+    /// The URL that the request goes to, without its query: for error texts.
+    pub(super) fn url(&self) -> Option<String> {
+        let permit = self.permit.as_ref()?;
+        Some(forward::url(permit, forward::endpoint(permit, &self.snapshot.policy)?))
     }
 
     fn finished(&self) -> Finished {

@@ -12,7 +12,7 @@ pub(super) fn reason(fault: &Error, exchange: &Exchange) -> Option<Reason> {
         ConnectError, ConnectNoRoute, ConnectRefused, ConnectTimedout, ConnectionClosed, ReadError,
         ReadTimedout, SocketError, WriteError, WriteTimedout,
     };
-    let url = || exchange.outgoing.as_ref().map(|out| out.url.expose()).unwrap_or_default().into();
+    let url = || exchange.url().unwrap_or_default().into();
     match (fault.esource(), fault.etype()) {
         (ErrorSource::Upstream, _) if exchange.is_late() => {
             Some(Reason::UpstreamTimeout { url: url() })

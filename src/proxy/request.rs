@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 
+use bytes::Bytes;
 use gpconnect::{
     Permit, forward,
     forward::Connection,
@@ -11,27 +12,34 @@ use gpconnect::{
     names::FromCaller,
     policy::UpstreamIndex,
 };
-use http::{HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
 use pingora::{
     Result,
     http::RequestHeader,
     upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy},
 };
 
+use super::convert;
 use crate::{config::Timeouts, snapshot::Snapshot};
 
 /// Our name in `Via`, in both directions.
-pub(super) const VIA: &str = "1.1 gpconnect-gateway";
+pub(super) const VIA: HeaderValue = HeaderValue::from_static("1.1 gpconnect-gateway");
+
+/// The names of headers that were checked, as maps of headers have them: looking one up by its text
+/// would parse it each time.
+const TRACE_ID_KEY: HeaderName = HeaderName::from_static("ssp-traceid");
+const FROM_KEY: HeaderName = HeaderName::from_static("ssp-from");
+const TO_KEY: HeaderName = HeaderName::from_static("ssp-to");
+const INTERACTION_ID_KEY: HeaderName = HeaderName::from_static("ssp-interactionid");
 
 /// One request as it is to be sent, whatever the number of tries.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     pub(super) upstream: UpstreamIndex,
-    target: FromCaller<String>,
+    /// The request target, where it differs from the one that arrived.
+    target: Option<FromCaller<String>>,
     host: HeaderValue,
     forwarded: HeaderValue,
-    /// For error texts.
-    pub(super) url: FromCaller<String>,
 }
 
 impl Outgoing {
@@ -52,12 +60,14 @@ impl Outgoing {
         let scheme = if secure { "https" } else { "http" };
         let served = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let forwarded = forward::forwarded(client, served.unwrap_or_default(), scheme);
+        let is_same =
+            forward::is_target(convert::target(head), permit, endpoint, upstream.connection);
+        let target = (!is_same).then(|| forward::target(permit, endpoint, upstream.connection));
         Some(Self {
             upstream: endpoint.upstream,
-            target: FromCaller::new(forward::target(permit, endpoint, upstream.connection)),
+            target: target.map(FromCaller::new),
             host: HeaderValue::from_str(host).ok()?,
-            forwarded: HeaderValue::from_str(&forwarded).ok()?,
-            url: FromCaller::new(forward::url(permit, endpoint)),
+            forwarded: HeaderValue::from_maybe_shared(Bytes::from(forwarded)).ok()?,
         })
     }
 
@@ -69,7 +79,9 @@ impl Outgoing {
         arrived: &RequestHeader,
         head: &mut RequestHeader,
     ) -> Result<()> {
-        head.set_raw_path(self.target.expose().as_bytes())?;
+        if let Some(target) = &self.target {
+            head.set_raw_path(target.expose().as_bytes())?;
+        }
         head.insert_header(header::HOST, self.host.clone())?;
         // Started afresh: what a caller writes there proves nothing (gp-connect 4.2).
         head.insert_header("Forwarded", self.forwarded.clone())?;
@@ -77,22 +89,32 @@ impl Outgoing {
         // The body is complete, so there is nothing to wait for.
         head.remove_header(&header::EXPECT);
         let filled = permit.filled();
-        let mut set = |name: &'static str, filled: bool, value: &str| {
-            if filled { head.insert_header(name, value) } else { keep_one(head, arrived, name) }
+        let mut set = |name: &'static str, key: &HeaderName, filled: bool, value: &str| {
+            if filled {
+                head.insert_header(name, value)
+            } else {
+                keep_one(head, arrived, name, key)
+            }
         };
-        set(TRACE_ID, filled.trace_id, permit.trace_id().as_str())?;
-        set(FROM, filled.from, permit.from().as_str())?;
-        set(TO, filled.to, permit.to().as_str())?;
-        set(INTERACTION_ID, filled.interaction_id, permit.interaction().urn())?;
-        set("Authorization", false, "")
+        set(TRACE_ID, &TRACE_ID_KEY, filled.trace_id, permit.trace_id().as_str())?;
+        set(FROM, &FROM_KEY, filled.from, permit.from().as_str())?;
+        set(TO, &TO_KEY, filled.to, permit.to().as_str())?;
+        let urn = permit.interaction().urn();
+        set(INTERACTION_ID, &INTERACTION_ID_KEY, filled.interaction_id, urn)?;
+        set("Authorization", &header::AUTHORIZATION, false, "")
     }
 }
 
 /// Makes sure that a header which was checked leaves exactly once and as it arrived, whatever the
-/// engine's removal of hop-by-hop headers did.
-fn keep_one(head: &mut RequestHeader, arrived: &RequestHeader, name: &'static str) -> Result<()> {
-    let Some(value) = arrived.headers.get(name) else { return Ok(()) };
-    let mut present = head.headers.get_all(name).iter();
+/// engine's removal of hop-by-hop headers did. `key` is `name` as maps of headers have it.
+fn keep_one(
+    head: &mut RequestHeader,
+    arrived: &RequestHeader,
+    name: &'static str,
+    key: &HeaderName,
+) -> Result<()> {
+    let Some(value) = arrived.headers.get(key) else { return Ok(()) };
+    let mut present = head.headers.get_all(key).iter();
     if present.next() == Some(value) && present.next().is_none() {
         return Ok(());
     }
@@ -118,5 +140,22 @@ pub(super) const fn answer_timeout(kind: Kind, timeouts: &Timeouts) -> std::time
     match kind {
         Kind::Command => timeouts.command,
         Kind::Query => timeouts.query,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_the_names_of_the_headers() {
+        for (name, key) in [
+            (TRACE_ID, TRACE_ID_KEY),
+            (FROM, FROM_KEY),
+            (TO, TO_KEY),
+            (INTERACTION_ID, INTERACTION_ID_KEY),
+        ] {
+            assert!(key.as_str().eq_ignore_ascii_case(name), "{name}");
+        }
     }
 }

@@ -2,10 +2,13 @@
 //! what belongs to the provider's connection.
 
 use gpconnect::names::TraceId;
-use http::{HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
 use pingora::{Result, http::ResponseHeader};
 
 use super::{answer::STRICT_TRANSPORT, request::VIA};
+
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 /// Adds what every answer has: the trace id, `no-store`, and the mark of this hop.
 pub(super) fn complete(head: &mut ResponseHeader, trace_id: TraceId, secure: bool) -> Result<()> {
@@ -19,7 +22,7 @@ pub(super) fn complete(head: &mut ResponseHeader, trace_id: TraceId, secure: boo
     head.append_header("Via", VIA)?;
     if !forbids_storing(head) {
         // Appended, not replaced: the provider's own directives stay, and this one outweighs them.
-        head.append_header("Cache-Control", "no-store")?;
+        head.append_header("Cache-Control", NO_STORE)?;
     }
     Ok(())
 }
@@ -47,21 +50,17 @@ fn forbids_storing(head: &ResponseHeader) -> bool {
 
 /// RFC 9110, 7.6.1: what a `Connection` header names ends at this hop.
 fn drop_nominated(head: &mut ResponseHeader) {
-    if !head.headers.contains_key(header::CONNECTION) {
-        head.remove_header("Keep-Alive");
-        return;
-    }
+    let keep = ["close", "keep-alive", "content-length", "transfer-encoding", "content-type"];
     let values = head.headers.get_all(header::CONNECTION).iter();
     let names = values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-    let keep = ["close", "keep-alive", "content-length", "transfer-encoding", "content-type"];
-    let names: Vec<String> = names
-        .map(|name| name.trim().to_ascii_lowercase())
-        .filter(|name| !name.is_empty() && !keep.contains(&name.as_str()))
-        .collect();
+    let names = names.map(str::trim).filter(|name| !name.is_empty());
+    let names = names.filter(|name| !keep.iter().any(|kept| kept.eq_ignore_ascii_case(name)));
+    // Mostly there are none, and nothing is allocated.
+    let names: Vec<String> = names.map(str::to_ascii_lowercase).collect();
     for name in names {
         head.remove_header(name.as_str());
     }
-    head.remove_header("Keep-Alive");
+    head.remove_header(&KEEP_ALIVE);
     head.remove_header(&header::CONNECTION);
 }
 

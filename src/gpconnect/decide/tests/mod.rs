@@ -187,6 +187,11 @@ fn both_forms_lead_to_the_same_request() {
             format!("/{ROOT}/Patient/17?a=1&a=2"),
             "{name}"
         );
+        for connection in [forward::Connection::Direct, forward::Connection::Proxy] {
+            let sent = forward::target(&permit, endpoint, connection);
+            let is_same = forward::is_target(&target, &permit, endpoint, connection);
+            assert_eq!(is_same, sent == target, "{name}");
+        }
         assert_eq!(forward::url(&permit, endpoint), format!("{ROOT}/Patient/17"), "{name}");
         assert_eq!(permit.filled(), Filled::default(), "{name}");
         assert_eq!(permit.trace_id().as_str(), TRACE, "{name}");
