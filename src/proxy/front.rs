@@ -3,13 +3,16 @@
 //! its bytes, and hands them to the engine's session. It never parses bodies.
 
 use std::{
+    future::poll_fn,
     net::{IpAddr, SocketAddr},
+    pin::{Pin, pin},
     sync::Arc,
-    time::Duration,
+    task::Poll,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use gpconnect::{facts::Fields, headers, media, names::TraceId, outcome::Style, rejection::Reason};
 use pingora::{
     apps::{HttpPersistentSettings, HttpServerApp, ServerApp},
@@ -19,10 +22,11 @@ use pingora::{
     time::timeout,
 };
 use prometheus::IntGauge;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use uuid::Uuid;
 
 use super::{
+    alarm::Alarm,
     answer::Answer,
     exchange::{FromFront, InFlight, refused_at_front},
     gateway::Gateway,
@@ -79,8 +83,14 @@ impl ServerApp for Front {
         }
         let (mut stream, mut guest) = self.meet(stream, timeouts.handshake).await?;
         let mut kept: Option<HttpPersistentSettings> = None;
+        let mut alarm = Alarm::default();
+        let mut stop = pin!(stopped(shutdown.clone()));
         loop {
-            match self.admit(&mut stream, &timeouts, shutdown).await {
+            if *shutdown.borrow() {
+                return None;
+            }
+            let first = first_byte(&mut stream, timeouts.idle, &mut alarm, stop.as_mut()).await?;
+            match self.admit(&mut stream, first, &timeouts).await {
                 Admission::Accepted(head) => {
                     if let Some(reason) = self.objection(&mut guest, &stream) {
                         self.refuse(stream, &reason, &head).await;
@@ -98,7 +108,7 @@ impl ServerApp for Front {
                     session.set_connection_user_context(Some(Box::new(from_front)));
                     let exchange = self.proxy.process_new_http(session, shutdown);
                     let step = timeouts.query.min(timeouts.command);
-                    let reusable = watch.over(timeouts.exchange, step, exchange).await?;
+                    let reusable = watch.over(&mut alarm, timeouts.exchange, step, exchange).await?;
                     (stream, kept) = reusable.consume();
                 }
                 Admission::Refused(reason, read) => {
@@ -117,29 +127,10 @@ impl ServerApp for Front {
 }
 
 impl Front {
-    /// Waits for the first byte of a request, at most as long as a connection may be idle, then
-    /// for the rest of its head.
-    async fn admit(
-        &self,
-        stream: &mut Stream,
-        timeouts: &Timeouts,
-        shutdown: &ShutdownWatch,
-    ) -> Admission {
-        let mut first = [0];
-        let mut stop = shutdown.clone();
-        if *stop.borrow() {
-            return Admission::Closed;
-        }
-        let read = tokio::select! {
-            biased;
-            read = timeout(timeouts.idle, stream.read(&mut first)) => read,
-            _ = stop.changed() => return Admission::Closed,
-        };
-        if !matches!(read, Ok(Ok(1))) {
-            return Admission::Closed;
-        }
+    /// Waits for the rest of a head.
+    async fn admit(&self, stream: &mut Stream, first: u8, timeouts: &Timeouts) -> Admission {
         let mut buffer = BytesMut::with_capacity(HEAD_ROOM);
-        buffer.extend_from_slice(&first);
+        buffer.put_u8(first);
         let checked = timeout(timeouts.head, self.read_head(stream, &mut buffer)).await;
         let late = Reason::HeadTimeout { seconds: timeouts.head.as_secs() };
         match checked.unwrap_or(Some(Err(late))) {
@@ -200,6 +191,34 @@ impl Front {
         // The caller may be gone, or never read: both end the connection all the same.
         drop(timeout(LINGER, last).await);
     }
+}
+
+/// The first byte of a request; none when the connection ended, was idle for too long, or is to end.
+async fn first_byte(
+    stream: &mut Stream,
+    idle: Duration,
+    alarm: &mut Alarm,
+    mut stop: Pin<&mut impl Future<Output = ()>>,
+) -> Option<u8> {
+    let deadline = Instant::now() + idle;
+    let mut byte = [0];
+    poll_fn(|context| {
+        let mut room = ReadBuf::new(&mut byte);
+        if let Poll::Ready(read) = Pin::new(&mut *stream).poll_read(context, &mut room) {
+            return Poll::Ready(read.ok().and_then(|()| room.filled().first().copied()));
+        }
+        let over = alarm.poll(deadline, context).is_ready();
+        if over || stop.as_mut().poll(context).is_ready() {
+            return Poll::Ready(None);
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Ends when connections are to end, or nobody is left to say so.
+async fn stopped(mut shutdown: ShutdownWatch) {
+    drop(shutdown.wait_for(|stopping| *stopping).await);
 }
 
 /// Reads away what is still coming.

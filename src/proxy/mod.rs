@@ -4,6 +4,7 @@
 //! engine's session; [`gateway`] holds the engine's hooks in the order in which they run.
 
 mod address;
+mod alarm;
 mod answer;
 mod body;
 mod convert;

@@ -7,14 +7,17 @@
 //! whenever it is armed.
 
 use std::{
+    future::poll_fn,
     os::fd::RawFd,
     pin::pin,
     sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::Relaxed},
+    task::{Poll, ready},
     time::{Duration, Instant},
 };
 
 use nix::sys::socket::{Shutdown, shutdown};
-use pingora::time::timeout;
+
+use super::alarm::Alarm;
 
 const NONE: RawFd = -1;
 
@@ -59,19 +62,27 @@ impl AnswerWatch {
     /// answer may have.
     pub(super) async fn over<T>(
         &self,
+        alarm: &mut Alarm,
         limit: Duration,
         step: Duration,
         exchange: impl Future<Output = Option<T>>,
     ) -> Option<T> {
         let mut exchange = pin!(exchange);
-        let mut sleep = step.min(limit);
-        loop {
-            if let Ok(ended) = timeout(sleep, exchange.as_mut()).await {
-                return ended;
+        let end = self.began + limit;
+        let mut look = self.began + step.min(limit);
+        poll_fn(|context| {
+            if let Poll::Ready(ended) = exchange.as_mut().poll(context) {
+                return Poll::Ready(ended);
             }
-            let left = limit.checked_sub(self.began.elapsed())?;
-            sleep = self.cut_if_due().unwrap_or(step).min(left);
-        }
+            loop {
+                ready!(alarm.poll(look, context));
+                if look >= end {
+                    return Poll::Ready(None);
+                }
+                look = (Instant::now() + self.cut_if_due().unwrap_or(step)).min(end);
+            }
+        })
+        .await
     }
 
     /// Shuts the connection down when its time is up, else tells when it will be.
@@ -117,7 +128,7 @@ mod tests {
             let read = tokio::task::spawn_blocking(move || far.read(&mut [0])).await.unwrap();
             Some(read.unwrap())
         };
-        assert_eq!(watch.over(LONG, SHORT, exchange).await, Some(0));
+        assert_eq!(watch.over(&mut Alarm::default(), LONG, SHORT, exchange).await, Some(0));
         assert!(watch.has_fired());
     }
 
@@ -131,7 +142,7 @@ mod tests {
             tokio::time::sleep(SHORT * 4).await;
             Some(())
         };
-        assert_eq!(watch.over(LONG, SHORT, exchange).await, Some(()));
+        assert_eq!(watch.over(&mut Alarm::default(), LONG, SHORT, exchange).await, Some(()));
         assert!(!watch.has_fired());
     }
 
@@ -139,6 +150,6 @@ mod tests {
     async fn an_exchange_has_an_end() {
         let watch = AnswerWatch::new();
         let never = std::future::pending::<Option<()>>();
-        assert_eq!(watch.over(SHORT * 2, SHORT, never).await, None);
+        assert_eq!(watch.over(&mut Alarm::default(), SHORT * 2, SHORT, never).await, None);
     }
 }
