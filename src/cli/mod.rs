@@ -10,6 +10,7 @@ mod check;
 mod completions;
 mod demo;
 mod directory;
+mod explain;
 mod log;
 mod moment;
 mod output;
@@ -40,6 +41,7 @@ enum Command {
     Completions(completions::Arguments),
     Demo(demo::Arguments),
     Directory(directory::Arguments),
+    Explain(Box<explain::Arguments>),
     Request(Box<request::Arguments>),
     Schema(schema::Arguments),
     Serve(serve::Arguments),
@@ -75,6 +77,7 @@ pub fn run() -> ExitCode {
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Directory(arguments) => directory::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Request(arguments) => request::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),

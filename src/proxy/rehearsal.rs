@@ -39,21 +39,36 @@ pub async fn arrive(
     snapshot: &Snapshot,
     listener: usize,
 ) -> Option<Result<Arrived, Reason>> {
-    let entrance = snapshot.entrance(listener)?;
-    let rules = Rules { limits: snapshot.limits, server_names: &entrance.server_names };
+    let secure = snapshot.entrance(listener)?.access.is_secure();
+    match check_head(message, snapshot, listener)? {
+        Ok(origin_form) => Some(parse(&origin_form, secure).await),
+        Err(reason) => Some(Err(reason)),
+    }
+}
+
+/// What the front does with the head of `message`: the message in origin form, or why it is
+/// refused. None as in [`arrive`].
+///
+/// # Errors
+/// What the front refuses it with.
+pub fn check_head(
+    message: &[u8],
+    snapshot: &Snapshot,
+    listener: usize,
+) -> Option<Result<BytesMut, Reason>> {
+    let server_names = &snapshot.entrance(listener)?.server_names;
+    let rules = Rules { limits: snapshot.limits, server_names };
     let end = match Scan::default().end(message, &rules) {
         Ok(end) => end?,
         Err(reason) => return Some(Err(reason)),
     };
     let (head, behind) = message.split_at_checked(end)?;
-    let accepted = match head::check(head, &rules) {
-        Ok(accepted) => accepted,
-        Err(reason) => return Some(Err(reason)),
-    };
-    let mut bytes = BytesMut::from(head);
-    accepted.into_origin_form(&mut bytes);
-    bytes.extend_from_slice(behind);
-    Some(parse(&bytes, entrance.access.is_secure()).await)
+    Some(head::check(head, &rules).map(|accepted| {
+        let mut bytes = BytesMut::from(head);
+        accepted.into_origin_form(&mut bytes);
+        bytes.extend_from_slice(behind);
+        bytes
+    }))
 }
 
 /// Lets the engine read it, from a connection that ends behind it.
@@ -83,6 +98,12 @@ impl Arrived {
     /// The header fields that the decision looks at.
     pub fn fields(&self) -> Fields<'_> {
         convert::fields(self.session.req_header())
+    }
+
+    /// The values of a header, as they were sent.
+    pub fn values(&self, name: &str) -> Vec<&[u8]> {
+        let values = self.session.req_header().headers.get_all(name).iter();
+        values.map(http::HeaderValue::as_bytes).collect()
     }
 
     /// Stage 9: the whole body.
@@ -157,8 +178,8 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// The answer for `rejection`.
-    pub fn of(rejection: &Rejection, trace_id: TraceId, style: Style) -> Self {
-        Answer::new(rejection, trace_id, style).into()
+    /// The answer for `rejection`, at a listener that speaks TLS or does not.
+    pub fn of(rejection: &Rejection, trace_id: TraceId, style: Style, secure: bool) -> Self {
+        Answer::new(rejection, trace_id, style).over(secure).into()
     }
 }

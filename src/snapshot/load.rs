@@ -38,7 +38,7 @@ pub fn check(path: &Path, environment: &Environment) -> Check {
 }
 
 /// As [`check`], as if it were `today` in UTC.
-pub(super) fn check_on(today: Date, path: &Path, environment: &Environment) -> Check {
+pub(crate) fn check_on(today: Date, path: &Path, environment: &Environment) -> Check {
     let notebook = Notebook::default();
     let snapshot = load(path, environment, today, &notebook).filter(|_| notebook.is_clean());
     let (mistakes, warnings) = notebook.into_findings();

@@ -29,6 +29,8 @@ use crate::{
 
 pub use changes::Changes;
 pub use current::Current;
+#[cfg(test)]
+pub(crate) use load::check_on;
 pub use load::{Check, check};
 pub use lookup::{Asker, EndpointFound, Found, PracticeFound, SystemFound, lookup};
 

@@ -1,0 +1,287 @@
+//! Takes a request through the gateway's own steps and notes all that there is to say.
+
+use bytes::Bytes;
+use gpconnect::{
+    RequestFacts,
+    contract::{Check, Stage},
+    decide::{self, Examination, examine},
+    facts::{Fields, UnixSeconds},
+    policy::Consumer,
+    rejection::Reason,
+};
+
+use super::{
+    answer, case,
+    case::{Case, Framing, Head, Place},
+    forward,
+    looks::{Look, look},
+    place,
+    report::{Asked, Caller, CheckFound, Explained, Fault, StageFound, System, Verdict},
+    source::{Source, value_of},
+};
+use crate::{
+    cli::moment,
+    proxy::rehearsal::{Arrived, arrive},
+};
+
+/// Explains one request.
+///
+/// # Errors
+/// When there is no head to look at.
+pub(super) async fn explain(source: &Source, place: &Place<'_>) -> Result<Explained, String> {
+    let arrived = arrive(&source.message, place.snapshot, place.listener).await;
+    let arrived = arrived.ok_or_else(|| {
+        format!("{}: the head has no end; expected an empty line behind the headers", source.name)
+    })?;
+    Ok(match arrived {
+        Ok(mut arrived) => {
+            let body = arrived.body(place.snapshot).await;
+            let head = of_arrived(&arrived, &source.message);
+            Judge { source, place, head, front: None, arrived: Some((&arrived, &body)) }.explain()
+        }
+        Err(reason) => {
+            let head = made_out(&source.message);
+            Judge { source, place, head, front: Some(&reason), arrived: None }.explain()
+        }
+    })
+}
+
+/// The head as the engine read it.
+fn of_arrived<'m>(arrived: &'m Arrived, message: &'m [u8]) -> Head<'m> {
+    Head {
+        method: arrived.method(),
+        target: arrived.target(),
+        fields: arrived.fields(),
+        ..made_out(message)
+    }
+}
+
+/// What can be made out of a head, also of one that is refused: so that the stages behind can tell
+/// what else is wrong.
+fn made_out(message: &[u8]) -> Head<'_> {
+    let end = memchr::memmem::find(message, b"\r\n\r\n").map_or(message.len(), |end| end + 4);
+    let head = message.get(..end).unwrap_or_default();
+    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    let mut words = lines.next().unwrap_or_default().split(|byte| *byte == b' ');
+    let mut word = || str::from_utf8(words.next().unwrap_or_default()).unwrap_or_default();
+    let (method, target) = (word(), word());
+    let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+    let value = |name| lines.iter().find_map(|line| value_of(line, name));
+    let text = |name| value(name).and_then(|value| str::from_utf8(value).ok());
+    let mut fields = Fields::default();
+    for line in &lines {
+        let colon = memchr::memchr(b':', line).unwrap_or_default();
+        let (name, value) = line.split_at_checked(colon).unwrap_or_default();
+        let value = value.get(1..).unwrap_or_default().trim_ascii();
+        fields.note(str::from_utf8(name).unwrap_or_default(), value);
+    }
+    let framing = match (value("Transfer-Encoding"), text("Content-Length")) {
+        (Some(_), _) => Framing::Chunked,
+        (None, Some(length)) => Framing::Length(length),
+        (None, None) => Framing::None,
+    };
+    Head {
+        method,
+        target: origin_form(target),
+        fields,
+        lines: lines.len(),
+        bytes: head.len(),
+        host: text("Host"),
+        framing,
+    }
+}
+
+fn origin_form(target: &str) -> &str {
+    let behind = ["http://", "https://"].iter().find_map(|scheme| target.strip_prefix(scheme));
+    match behind {
+        Some(behind) => behind.find('/').and_then(|slash| behind.get(slash..)).unwrap_or("/"),
+        None => target,
+    }
+}
+
+struct Judge<'a, 'm, 's> {
+    source: &'a Source,
+    place: &'a Place<'s>,
+    head: Head<'m>,
+    /// What stage 1 refused it with.
+    front: Option<&'a Reason>,
+    /// What stage 1 let in, and stage 9 of it.
+    arrived: Option<(&'a Arrived, &'a Result<Bytes, Reason>)>,
+}
+
+impl Judge<'_, '_, '_> {
+    fn explain(self) -> Explained {
+        let place = self.place;
+        let policy = &place.snapshot.policy;
+        let request = RequestFacts {
+            method: self.head.method,
+            target: self.head.target,
+            fields: &self.head.fields,
+            candidates: &place.candidates,
+            now: UnixSeconds(place.now),
+            random: place.random,
+            token_limit: place.snapshot.limits.token_bytes,
+        };
+        let examination = examine(&request, policy);
+        let mut faults = self.faults(&examination);
+        let stages = self.stages(&examination, &faults);
+        let decision = examination.into_decision();
+        let body_fault = self.arrived.and_then(|(_, body)| body.as_ref().err());
+        let refused = match (self.front, &decision.outcome, body_fault) {
+            (Some(reason), _, _) => Some(reason.clone().into()),
+            (None, Err(rejection), _) => Some((**rejection).clone()),
+            (None, Ok(_), Some(reason)) => Some(reason.clone().into()),
+            (None, Ok(_), None) => None,
+        };
+        if let Some(rejection) = &refused {
+            for (reason, fault) in &mut faults {
+                fault.told = *reason == rejection.reason || rejection.also.contains(reason);
+            }
+        }
+        let permit = decision.outcome.as_ref().ok().filter(|_| refused.is_none());
+        Explained {
+            would_pass: refused.is_none(),
+            request: self.asked(),
+            caller: self.caller(),
+            at: moment::utc(place.now).unwrap_or_else(|| place.now.to_string()),
+            config: place.config.clone(),
+            stages,
+            faults: faults.into_iter().map(|(_, fault)| fault).collect(),
+            answer: refused.map(|rejection| answer::answer(rejection, &decision.seen, place)),
+            forward: permit.zip(self.arrived).and_then(|(permit, (arrived, body))| {
+                let length = body.as_ref().map_or(0, Bytes::len);
+                forward::forward(permit, arrived, length, place)
+            }),
+        }
+    }
+
+    fn asked(&self) -> Asked {
+        let hide = self.place.hide;
+        Asked {
+            from: self.source.name.clone(),
+            method: hide.plain(self.head.method),
+            target: hide.target(self.head.target),
+            notes: self.source.notes.clone(),
+        }
+    }
+
+    fn caller(&self) -> Caller {
+        let snapshot = self.place.snapshot;
+        let system = |consumer: &Consumer| System {
+            asid: consumer.asid.to_string(),
+            ods_code: consumer.organisation.to_string(),
+            organisation: snapshot
+                .organisation(consumer.organisation)
+                .map(|organisation| organisation.name.clone())
+                .unwrap_or_default(),
+            mode: match consumer.mode {
+                gpconnect::policy::Mode::Transparent => "transparent",
+                gpconnect::policy::Mode::Assist => "assist",
+            },
+        };
+        let listener = snapshot.entrance(self.place.listener);
+        Caller {
+            listener: listener.map(|entrance| entrance.name.clone()).unwrap_or_default(),
+            because: self.place.because.clone(),
+            systems: self.place.systems().map(system).collect(),
+        }
+    }
+
+    /// All that is wrong, in the order of the contract.
+    fn faults(&self, examination: &Examination<'_, '_>) -> Vec<(Reason, Fault)> {
+        let enforced = |reason: &Reason| decide::Fault { reason: reason.clone(), enforced: true };
+        let front = self.front.map(enforced);
+        // What the front refused already is not told twice.
+        let others = examination.faults.iter().filter(|fault| Some(&fault.reason) != self.front);
+        let body = self.arrived.and_then(|(_, body)| body.as_ref().err()).map(enforced);
+        let all = front.into_iter().chain(others.cloned()).chain(body);
+        let sender = examination.sender.map(|(_, consumer)| consumer);
+        all.zip(1..)
+            .map(|(fault, number)| {
+                let told = self.fault(&fault, number, sender);
+                (fault.reason, told)
+            })
+            .collect()
+    }
+
+    fn fault(&self, fault: &decide::Fault, number: usize, sender: Option<&Consumer>) -> Fault {
+        let reason = &fault.reason;
+        let check = reason.check();
+        let relaxed = sender
+            .and_then(|sender| sender.report_only.iter().find(|relaxed| relaxed.check() == check));
+        let until = relaxed.filter(|_| !fault.enforced).and_then(|it| moment::utc(it.until().0));
+        let line = self.source.has_lines.then(|| place::line_of(reason, self.source, self.place));
+        Fault {
+            number,
+            fault: reason.word(),
+            check,
+            section: check.section(),
+            status: reason.answer_as(self.place.snapshot.wording).0,
+            enforced: fault.enforced,
+            told: false,
+            line: line.flatten(),
+            says: answer::sentence(&answer::redacted(reason.clone(), self.place.hide)),
+            fix: reason.fix().into_owned(),
+            until,
+        }
+    }
+
+    fn stages(
+        &self,
+        examination: &Examination<'_, '_>,
+        faults: &[(Reason, Fault)],
+    ) -> Vec<StageFound> {
+        let limit = self.place.snapshot.limits.token_bytes;
+        let case = Case {
+            place: self.place,
+            head: &self.head,
+            front: self.front,
+            examination,
+            body: self.arrived.map(|(_, body)| body),
+            claims: case::claims(&self.head.fields, limit),
+            failed: faults.iter().map(|(reason, _)| reason.check()).collect(),
+        };
+        let shown = Stage::ALL.into_iter().filter(|stage| *stage <= Stage::Limit);
+        shown
+            .map(|stage| StageFound {
+                number: stage.number(),
+                name: stage.name(),
+                ends_here: stage == Stage::Admit && self.front.is_some(),
+                checks: Check::ALL
+                    .iter()
+                    .filter(|check| check.stage() == stage)
+                    .map(|check| found(*check, &case, faults))
+                    .collect(),
+            })
+            .collect()
+    }
+}
+
+fn found(check: Check, case: &Case<'_, '_, '_>, faults: &[(Reason, Fault)]) -> CheckFound {
+    let own: Vec<_> =
+        faults.iter().map(|(_, fault)| fault).filter(|it| it.check == check).collect();
+    let look = look(check, case);
+    let verdict = match &look {
+        _ if own.iter().any(|fault| fault.enforced) => Verdict::Fail,
+        _ if !own.is_empty() => Verdict::Reported,
+        Look::Ran(_) => Verdict::Pass,
+        Look::NotNeeded(_) => Verdict::NotNeeded,
+        Look::Lacks(_) => Verdict::NotRun,
+        Look::Live => Verdict::Live,
+    };
+    let found = match (verdict, look) {
+        (_, Look::Ran(found)) => found.unwrap_or_default(),
+        (Verdict::Fail | Verdict::Reported, _) => String::new(),
+        (_, Look::NotNeeded(why)) => why.to_owned(),
+        (_, Look::Lacks(what)) => format!("needs {what}"),
+        (_, Look::Live) => String::from("only a running gateway can tell"),
+    };
+    CheckFound {
+        check,
+        verdict,
+        section: check.section(),
+        looks_at: check.looks_at(),
+        found,
+        faults: own.iter().map(|fault| fault.number).collect(),
+    }
+}

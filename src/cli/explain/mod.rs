@@ -1,0 +1,145 @@
+//! `explain`: what the gateway would do with one request, check by check, and why.
+
+mod answer;
+mod arguments;
+mod case;
+mod claims;
+mod curl;
+mod decisions;
+mod forward;
+mod hide;
+mod judge;
+mod looks;
+mod place;
+mod report;
+mod sections;
+mod show;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use gpconnect::{names::Asid, policy::ConsumerIndex};
+
+use super::{
+    Ended, check, moment,
+    output::{Output, Paint, complain, nearest, print, print_json},
+};
+use crate::snapshot::{Access, Snapshot};
+
+pub(crate) use arguments::Arguments;
+use case::Place;
+use hide::Hide;
+use report::Explained;
+use show::View;
+use source::Source;
+
+pub(crate) fn run(arguments: &Arguments) -> Ended {
+    if arguments.checks {
+        return print(decisions::markdown().as_bytes(), Ended::Done);
+    }
+    match load(arguments).and_then(|snapshot| explain(arguments, &snapshot)) {
+        Ok(explained) => {
+            let ended = if explained.would_pass { Ended::Done } else { Ended::No };
+            match arguments.output {
+                Output::Human => {
+                    print(view(arguments, Paint::of_stdout()).text(&explained).as_bytes(), ended)
+                }
+                Output::Json => print_json(&explained, ended),
+            }
+        }
+        Err(fault) => {
+            complain(fault);
+            Ended::Unable
+        }
+    }
+}
+
+fn explain(arguments: &Arguments, snapshot: &Snapshot) -> Result<Explained, String> {
+    let now = moment::parse(&arguments.at, moment::now());
+    let now = now.ok_or("--at: lies beyond the calendar")?;
+    // Clap asks for a request unless --checks is given.
+    let request = arguments.request.as_deref().unwrap_or_default();
+    let source = source::read(request, &arguments.curl)?;
+    let listener = listener(snapshot, arguments.listener.as_deref())?;
+    let (candidates, because) = caller(snapshot, listener, &source, arguments.caller)?;
+    let place = Place {
+        snapshot,
+        listener,
+        candidates,
+        because,
+        config: arguments.config().display().to_string(),
+        now,
+        random: uuid::Uuid::new_v4().into_bytes(),
+        hide: Hide { show_ids: arguments.show_ids },
+    };
+    // The engine reads the request from a pipe in memory, with its own clock for deadlines.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|fault| format!("can't start threads: {fault}"))?;
+    runtime.block_on(judge::explain(&source, &place))
+}
+
+fn view(arguments: &Arguments, paint: Paint) -> View {
+    View { paint, body: arguments.body, quiet: arguments.quiet }
+}
+
+fn load(arguments: &Arguments) -> Result<Snapshot, String> {
+    let config = arguments.config();
+    let loaded = check::load(config).map_err(|fault| {
+        format!("{}: {fault}; name the gateway.toml with --config", config.display())
+    })?;
+    let mistakes = loaded.mistakes.len();
+    loaded.snapshot.ok_or_else(|| {
+        let config = config.display();
+        format!(
+            "{config}: can't be used, it has {mistakes} mistakes; see gpconnect-gateway check --config {config}"
+        )
+    })
+}
+
+fn listener(snapshot: &Snapshot, name: Option<&str>) -> Result<usize, String> {
+    let Some(name) = name else { return Ok(0) };
+    let names = || snapshot.listeners.iter().map(|entrance| entrance.name.as_str());
+    names().position(|known| known == name).ok_or_else(|| {
+        let known = names().collect::<Vec<_>>().join(", ");
+        format!("--listener {name}: the configuration has no such listener; it has {known}")
+    })
+}
+
+/// The systems that the caller may be, and why.
+fn caller(
+    snapshot: &Snapshot,
+    listener: usize,
+    source: &Source,
+    asked: Option<Asid>,
+) -> Result<(Vec<ConsumerIndex>, String), String> {
+    if let Some(asid) = asked {
+        return match snapshot.policy.find_consumer(asid) {
+            Some((index, _)) => Ok((vec![index], "by --as".into())),
+            None => Err(unregistered(snapshot, asid)),
+        };
+    }
+    let entrance = snapshot.entrance(listener).ok_or("the configuration has no listener")?;
+    if let Access::InsecureEveryoneIs(everyone) = &entrance.access {
+        return Ok((everyone.clone(), "as every caller".into()));
+    }
+    // Without the certificate the request's own word is all there is.
+    let from = source.header(gpconnect::headers::FROM).and_then(|text| text.parse::<Asid>().ok());
+    let claimed = from.and_then(|asid| snapshot.policy.find_consumer(asid));
+    let (_, consumer) = claimed.ok_or_else(|| {
+        format!(
+            "listener {} knows callers by their certificates, and the request's Ssp-From names no \
+             registered system; name the caller with --as ASID",
+            entrance.name
+        )
+    })?;
+    let callers = snapshot.policy.find_callers(&consumer.host_names);
+    Ok((callers.into_owned(), "taken at its word: has the certificate of its Ssp-From".into()))
+}
+
+fn unregistered(snapshot: &Snapshot, asid: Asid) -> String {
+    let known: Vec<_> =
+        snapshot.policy.consumers().iter().map(|one| one.asid.to_string()).collect();
+    let near = nearest(&asid.to_string(), known.iter().map(String::as_str));
+    let near = near.first().map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+    format!("--as {asid}: no consumer of this ASID is registered{near}")
+}
