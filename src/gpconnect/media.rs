@@ -99,11 +99,14 @@ enum Accepted {
     Nothing,
 }
 
+/// No client lists more media ranges; what stands behind them is not looked at.
+const MOST_RANGES: usize = 64;
+
 /// The best of all media ranges: highest weight first, then order. Without any range, anything.
 fn accepted<'r>(values: impl Iterator<Item = &'r str>) -> Accepted {
     let mut best = None;
-    for range in values.flat_map(|value| value.split(',')).filter(|range| !range.trim().is_empty())
-    {
+    let ranges = values.flat_map(|value| value.split(',')).filter(|range| !range.trim().is_empty());
+    for range in ranges.take(MOST_RANGES) {
         let (weight, found) = (weight(range), range_of(range));
         let better = best.as_ref().is_none_or(|(most, _)| weight > *most);
         if matches!(found, Accepted::Nothing) || weight == 0 {
@@ -123,18 +126,28 @@ fn range_of(range: &str) -> Accepted {
     Format::of_media_type(essence).map_or(Accepted::Nothing, Accepted::Only)
 }
 
-/// The `q` of a media range in thousandths.
+/// The `q` of a media range in thousandths; one that can't be read counts as none.
 fn weight(range: &str) -> u16 {
     let parameter = |part: &str| {
-        let (name, value) = part.trim().split_once('=')?;
-        name.trim().eq_ignore_ascii_case("q").then(|| value.trim().to_owned())
+        let (name, value) = part.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("q").then(|| thousandths(value.trim()))
     };
-    let Some(value) = range.split(';').skip(1).find_map(parameter) else { return 1_000 };
-    let (whole, thousandths) = value.split_once('.').unwrap_or((&value, ""));
-    match (whole, format!("{thousandths:0<3}").parse::<u16>()) {
-        ("0", Ok(thousandths)) if thousandths < 1_000 => thousandths,
-        _ => 1_000,
+    range.split(';').skip(1).find_map(parameter).flatten().unwrap_or(1_000)
+}
+
+/// `0`, `0.5`, `0.125` or `1.000` in thousandths (RFC 9110, 12.4.2).
+fn thousandths(value: &str) -> Option<u16> {
+    let (whole, digits) = match value.as_bytes() {
+        [whole, b'.', digits @ ..] => (whole, digits),
+        [whole] => (whole, [].as_slice()),
+        _ => return None,
+    };
+    let digit = |byte: &u8| byte.is_ascii_digit().then(|| u16::from(byte - b'0'));
+    let mut sum = digit(whole)? * 1_000;
+    for (byte, worth) in digits.iter().zip([100, 10, 1]) {
+        sum += digit(byte)? * worth;
     }
+    (digits.len() <= 3 && sum <= 1_000).then_some(sum)
 }
 
 /// Whether what was asked for, and the body of a POST or PUT, can be FHIR at all (D11).
@@ -231,6 +244,26 @@ mod tests {
             accept.inspect(|value| fields.note("Accept", value.as_bytes()));
             content_type.inspect(|value| fields.note("Content-Type", value.as_bytes()));
             assert_eq!(wanted(&fields, query), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_weight_has_at_most_three_digits() {
+        for (range, expected) in [
+            ("a/b", 1_000),
+            ("a/b;q=1", 1_000),
+            ("a/b;q=1.000", 1_000),
+            ("a/b;q=0", 0),
+            ("a/b;q=0.", 0),
+            ("a/b;q=0.5", 500),
+            ("a/b; charset=x ; Q = 0.125", 125),
+            ("a/b;q=1.5", 1_000),
+            ("a/b;q=0.1234", 1_000),
+            ("a/b;q=.5", 1_000),
+            ("a/b;q=", 1_000),
+            ("a/b;q=x", 1_000),
+        ] {
+            assert_eq!(weight(range), expected, "{range}");
         }
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use base64_simd::URL_SAFE_NO_PAD;
+use memchr::{memchr, memchr_iter, memchr3};
 use serde::de::MapAccess;
 
 use super::{
@@ -105,14 +106,16 @@ fn bearer(authorization: Field<'_>, limit: usize) -> Result<&str, Reason> {
 }
 
 fn is_one(token: &str) -> bool {
-    !token.is_empty() && !token.bytes().any(|byte| matches!(byte, b' ' | b'\t' | b','))
+    !token.is_empty() && memchr3(b' ', b'\t', b',', token.as_bytes()).is_none()
 }
 
 /// Exactly three parts, the last one empty: the compact form ends in a dot.
 fn parts(token: &str, note: &mut impl FnMut(TokenFault)) -> Option<Payload> {
-    let mut parts = token.split('.');
-    let (header, claims, signature) = (parts.next()?, parts.next(), parts.next());
-    let further = parts.count();
+    let (header, rest) = cut_at_dot(token);
+    let (claims, signature) = rest.map(cut_at_dot).unzip();
+    let signature = signature.flatten();
+    // Counted as bytes, so that a token of nothing but dots is not cut up.
+    let further = memchr_iter(b'.', signature.unwrap_or_default().as_bytes()).count();
     let Some(claims) = claims.filter(|_| further == 0) else {
         note(TokenFault::Parts(if claims.is_none() { 1 } else { 3 + further }));
         return None;
@@ -130,6 +133,15 @@ fn parts(token: &str, note: &mut impl FnMut(TokenFault)) -> Option<Payload> {
             note(fault);
             None
         }
+    }
+}
+
+/// What stands before the first dot, and what behind it.
+fn cut_at_dot(text: &str) -> (&str, Option<&str>) {
+    let dot = memchr(b'.', text.as_bytes()).and_then(|dot| text.split_at_checked(dot));
+    match dot {
+        Some((before, behind)) => (before, behind.get(1..)),
+        None => (text, None),
     }
 }
 
