@@ -60,6 +60,13 @@ impl UpstreamAddress {
     }
 }
 
+impl UpstreamAddress {
+    /// The host alone.
+    pub fn host(&self) -> &str {
+        split(&self.0).map_or(&*self.0, |(host, _)| host)
+    }
+}
+
 impl FromStr for UpstreamAddress {
     type Err = NotAnUpstreamAddress;
 

@@ -43,4 +43,4 @@ pub use section::Section;
 pub use settings::{
     Access, Known, Limits, Listener, Log, LogFormat, Observe, Server, Settings, Timeouts, Upstream,
 };
-pub use tls::{ListenerTls, Profile, Refusal, TlsFile};
+pub use tls::{ListenerTls, Profile, Refusal, TlsFile, UpstreamTls, Version};

@@ -22,6 +22,7 @@ use super::{
     reference::GATEWAY,
     section::Section,
     settings::{Known, Limits, Log, LogFormat, Observe, Server, Settings, Timeouts, Upstream},
+    tls::upstream_tls,
     unique::{Unique, bound_address, clash, distinct, unique},
 };
 
@@ -52,7 +53,7 @@ fn all(root: &Section<'_>, folder: &Path, notebook: &Notebook) -> (Option<Settin
     let observe = root.table("observe", bound_address).flatten();
     bound.extend(observe.clone());
     distinct(&bound, notebook, |a, b| clash(*a, *b), "one address and port serve one purpose");
-    let (upstreams, names) = upstreams(root, notebook);
+    let (upstreams, names) = upstreams(root, folder, notebook);
     let carried = root.table("interactions", carried).unwrap_or_default();
     let wording = root.table("refusals", wording).flatten();
     let limits = root.table("limits", limits).flatten();
@@ -99,10 +100,14 @@ fn files(section: &Section<'_>, folder: &Path) -> Vec<Listed<PathBuf>> {
 }
 
 /// The upstreams, and every name among them, also of those with other mistakes.
-fn upstreams(root: &Section<'_>, notebook: &Notebook) -> (Vec<Upstream>, Vec<String>) {
+fn upstreams(
+    root: &Section<'_>,
+    folder: &Path,
+    notebook: &Notebook,
+) -> (Vec<Upstream>, Vec<String>) {
     let read = root.tables("upstream", |section, _| {
         let name = unique::<Label>(section, "name");
-        (name.clone(), upstream(section, name))
+        (name.clone(), upstream(section, folder, name))
     });
     let (names, upstreams): (Vec<_>, Vec<_>) = read.into_iter().unzip();
     let names: Vec<_> = names.into_iter().flatten().collect();
@@ -111,20 +116,30 @@ fn upstreams(root: &Section<'_>, notebook: &Notebook) -> (Vec<Upstream>, Vec<Str
     (upstreams.into_iter().flatten().collect(), names)
 }
 
-fn upstream(section: &Section<'_>, name: Option<Unique<Label>>) -> Option<Upstream> {
-    let address = section.text::<UpstreamAddress>("address");
+fn upstream(section: &Section<'_>, folder: &Path, name: Option<Unique<Label>>) -> Option<Upstream> {
+    let address = section.text::<UpstreamAddress>("address").map(|address| address.value);
     let connection = section.word("connection", |word| match word {
         "direct" => Some(Connection::Direct),
         "proxy" => Some(Connection::Proxy),
         _ => None,
     });
-    section.consent("insecure_plain_http")?;
-    section.warn(
-        "insecure_plain_http",
-        "INSECURE: plain HTTP to this upstream; who sits between can read and change patient data",
-    );
+    let tls = if section.has("tls") {
+        if section.flag("insecure_plain_http").is_some() {
+            section.mistake("insecure_plain_http", "stands beside tls; keep one of the two");
+        }
+        let read =
+            |section: &Section<'_>| upstream_tls(section, folder, address.as_ref(), connection);
+        Some(Box::new(section.table("tls", read).flatten()?))
+    } else {
+        section.consent("insecure_plain_http")?;
+        section.warn(
+            "insecure_plain_http",
+            "INSECURE: plain HTTP to this upstream; who sits between can read and change patient data",
+        );
+        None
+    };
     let name = name?.value.value.to_string();
-    Some(Upstream { name, address: address?.value, connection: connection? })
+    Some(Upstream { name, address: address?, connection: connection?, tls })
 }
 
 /// An interaction besides those of 1.2.7.

@@ -8,8 +8,9 @@ use super::keys::{Absent, Form, Key, Kind};
 
 const PROCESSORS: &str = "one for each processor, at most 16";
 
-const PLAIN: &str = "this version speaks plain HTTP only; write insecure_plain_http = true to say \
-                     that you accept it";
+const PLAIN_UPSTREAM: &str = "an upstream without a tls table is spoken to in plain HTTP; add \
+                              [upstream.tls], or write insecure_plain_http = true to say that you \
+                              accept it";
 const PLAIN_LISTENER: &str = "a listener without a tls table speaks plain HTTP; add [listener.tls], \
                               or write insecure_plain_http = true to say that you accept it";
 
@@ -18,6 +19,7 @@ const SOCKET: Form = Form::new("an address and a port, as in 127.0.0.1:8080", "^
 const SERVER_NAME: Form = Form::new("host or host:port", "^[a-z0-9.\\[\\]:-]+$");
 const UPSTREAM: Form = Form::new("host:port", "^[a-z0-9.\\[\\]:-]+:[0-9]+$");
 const FILE: Form = Form::new("a file, relative to the folder of this one", "\\S");
+const HOST: Form = Form::new("a host name in lower case, as in gp.example", "^[a-z0-9.-]+$");
 const NAME: Form = Form::new("a name of letters, digits, \"-\", \"_\"", "^[A-Za-z0-9_-]{1,64}$");
 const NEIGHBOUR: Form = Form::known("the id of an interaction", "\\S", neighbours);
 
@@ -87,7 +89,18 @@ const UPSTREAMS: &[Key] = &[
     Key::required("name", Kind::Text(NAME), "\"north-supplier\"", "its name; providers refer to it"),
     Key::required("address", Kind::Text(UPSTREAM), "\"127.0.0.1:19000\"", "the host and port to connect to, whatever host stands in service roots"),
     Key::default("connection", Kind::Word(&["direct", "proxy"]), "\"direct\"", "\"direct\": the practices' own systems; \"proxy\": a proxy such as the national one, requests go to it in proxy form."),
-    Key::required("insecure_plain_http", Kind::Consent(PLAIN), "true", "plain HTTP towards this upstream"),
+    Key::optional("insecure_plain_http", Kind::Consent(PLAIN_UPSTREAM), "a tls table must be there", "Plain HTTP towards this upstream."),
+    Key { name: "tls", kind: Kind::Table(UPSTREAM_TLS), absent: Absent::Means("plain HTTP"), meaning: "TLS with certificates of both ends." },
+];
+
+#[rustfmt::skip]
+const UPSTREAM_TLS: &[Key] = &[
+    Key::required("certificate", Kind::Text(FILE), "\"gateway.pem\"", "our own certificate and those that lead to its authority, in PEM"),
+    Key::required("key", Kind::Text(FILE), "\"gateway.key\"", "the key of the certificate, in PEM; others must not be able to read it"),
+    Key::required("authorities", Kind::List(FILE, false), "[\"providers-ca.pem\"]", "the authorities of the upstream's certificates, up to their roots, in PEM"),
+    Key::required("revocation_lists", Kind::List(FILE, false), "[\"providers-ca.crl\"]", "the revocation list of each of those authorities, in PEM or DER"),
+    Key::optional("server_name", Kind::Text(HOST), "the host of the practice's service root; behind connection = \"proxy\" that of the address", "The host that the upstream's certificate must name."),
+    Key::default("minimum_version", Kind::Word(&["1.2", "1.3"]), "\"1.2\"", "The oldest version of TLS."),
 ];
 
 #[rustfmt::skip]

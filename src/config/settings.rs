@@ -3,13 +3,16 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use gpconnect::{
-    forward::Connection, interaction::InteractionSet, names::Asid, rejection::Wording,
+    forward::Connection,
+    interaction::InteractionSet,
+    names::{Asid, HostName},
+    rejection::Wording,
 };
 
 use super::{
     authority::{ServerName, UpstreamAddress},
     finding::{Listed, Located},
-    tls::ListenerTls,
+    tls::{ListenerTls, UpstreamTls},
 };
 
 /// All of gateway.toml, with environment and defaults applied.
@@ -96,6 +99,15 @@ pub struct Upstream {
     pub address: UpstreamAddress,
     /// What is there.
     pub connection: Connection,
+    /// How TLS is spoken; none for plain HTTP, which the reader allows only when told so.
+    pub tls: Option<Box<UpstreamTls>>,
+}
+
+impl Upstream {
+    /// The host that its certificate must name, for a service root of that host.
+    pub fn host<'h>(&'h self, of_root: &'h HostName) -> &'h HostName {
+        self.tls.as_ref().and_then(|tls| tls.server_name.as_ref()).unwrap_or(of_root)
+    }
 }
 
 /// What a request may be, and how many at once.

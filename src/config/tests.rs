@@ -78,6 +78,9 @@ fn everything(keys: &[Key], path: &str, left_out: &str, text: &mut String) {
         let value = match (&key.absent, &key.kind) {
             (Absent::Default(value) | Absent::Mistake(value), _) => (*value).to_owned(),
             (Absent::Means(_), Kind::Consent(_)) => String::from("true"),
+            (Absent::Means(_), Kind::Text(form)) if form.what.starts_with("a host") => {
+                String::from("\"gp.example\"")
+            }
             (Absent::Means(_), Kind::List(..)) => String::from("[\"200000000359\"]"),
             (Absent::Means(_), Kind::Number(least, _)) => least.to_string(),
             (Absent::Means(_), _) => String::from("\"gateway.log\""),

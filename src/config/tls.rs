@@ -6,7 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{finding::Place, label::FileName, section::Section};
+use gpconnect::{forward::Connection, names::HostName};
+
+use super::{authority::UpstreamAddress, finding::Place, label::FileName, section::Section};
 
 /// A file that a `tls` table names, and where it does.
 #[derive(Clone, PartialEq, Eq)]
@@ -43,6 +45,33 @@ pub struct ListenerTls {
     pub refusal: Refusal,
     /// Diffie-Hellman parameters in place of the built-in ones.
     pub dh_parameters: Option<TlsFile>,
+}
+
+/// How TLS is spoken to an upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamTls {
+    /// Our own certificate, and behind it those that lead to its authority.
+    pub certificate: TlsFile,
+    /// The key of that certificate.
+    pub key: TlsFile,
+    /// The authorities of the other end's certificate, up to their roots.
+    pub authorities: Vec<TlsFile>,
+    /// What those authorities have revoked.
+    pub revocation_lists: Vec<TlsFile>,
+    /// The host that the other end's certificate must name; none where it is the host of the
+    /// practice's service root.
+    pub server_name: Option<HostName>,
+    /// The oldest version.
+    pub minimum_version: Version,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// TLS 1.2.
+    Tls12,
+    /// TLS 1.3.
+    Tls13,
 }
 
 /// Which versions and cipher suites of TLS are offered.
@@ -89,6 +118,55 @@ pub(super) fn listener_tls(section: &Section<'_>, folder: &Path) -> Option<Liste
         refusal: refusal?,
         dh_parameters,
     })
+}
+
+/// Reads `[upstream.tls]`, whose files lie relative to `folder`.
+pub(super) fn upstream_tls(
+    section: &Section<'_>,
+    folder: &Path,
+    address: Option<&UpstreamAddress>,
+    connection: Option<Connection>,
+) -> Option<UpstreamTls> {
+    let certificate = file(section, "certificate", folder);
+    let key = file(section, "key", folder);
+    let authorities = files(section, "authorities", folder);
+    let revocation_lists = files(section, "revocation_lists", folder);
+    let written = section.text::<HostName>("server_name").map(|name| name.value);
+    let minimum_version = section.word("minimum_version", |word| match word {
+        "1.2" => Some(Version::Tls12),
+        "1.3" => Some(Version::Tls13),
+        _ => None,
+    });
+    let server_name = match connection {
+        Some(Connection::Proxy) if written.is_none() => {
+            Some(host_of(section, address.map(UpstreamAddress::host)?)?)
+        }
+        Some(Connection::Proxy | Connection::Direct) | None => written,
+    };
+    Some(UpstreamTls {
+        certificate: certificate?,
+        key: key?,
+        authorities: authorities?,
+        revocation_lists: revocation_lists?,
+        server_name,
+        minimum_version: minimum_version?,
+    })
+}
+
+/// The host of a proxy's address, which its certificate must name. An IP address is no name.
+fn host_of(section: &Section<'_>, host: &str) -> Option<HostName> {
+    let is_number = host.starts_with('[') || host.parse::<std::net::IpAddr>().is_ok();
+    let name = if is_number { None } else { host.parse().ok() };
+    if name.is_none() {
+        section.mistake(
+            "server_name",
+            format!(
+                "is missing, and the upstream's address \"{host}\" is no name; write the host that \
+                 the proxy's certificate names"
+            ),
+        );
+    }
+    name
 }
 
 /// The file that a key names.

@@ -4,13 +4,14 @@ use gpconnect::rejection::Reason;
 use pingora::{Error, ErrorSource, ErrorType};
 use uuid::Uuid;
 
-use super::exchange::Exchange;
+use super::{exchange::Exchange, trust};
 
 /// The reason to tell; none when nobody is left to be told.
 pub(super) fn reason(fault: &Error, exchange: &Exchange) -> Option<Reason> {
     use ErrorType::{
-        ConnectError, ConnectNoRoute, ConnectRefused, ConnectTimedout, ConnectionClosed, ReadError,
-        ReadTimedout, SocketError, WriteError, WriteTimedout,
+        ConnectError, ConnectNoRoute, ConnectRefused, ConnectTimedout, ConnectionClosed,
+        InvalidCert, ReadError, ReadTimedout, SocketError, TLSHandshakeFailure, WriteError,
+        WriteTimedout,
     };
     let url = || exchange.url().unwrap_or_default().into();
     match (fault.esource(), fault.etype()) {
@@ -19,6 +20,16 @@ pub(super) fn reason(fault: &Error, exchange: &Exchange) -> Option<Reason> {
         }
         (ErrorSource::Upstream, ConnectTimedout | ReadTimedout | WriteTimedout) => {
             Some(Reason::UpstreamTimeout { url: url() })
+        }
+        (ErrorSource::Upstream, InvalidCert | TLSHandshakeFailure) => {
+            let fault = trust::reason(fault).into();
+            Some(Reason::UpstreamNotTrusted { url: url(), fault })
+        }
+        (ErrorSource::Upstream, ReadError | WriteError | ConnectionClosed)
+            if trust::is_alert(fault) =>
+        {
+            let fault = trust::reason(fault).into();
+            Some(Reason::UpstreamNotTrusted { url: url(), fault })
         }
         (
             ErrorSource::Upstream,

@@ -108,7 +108,8 @@ impl ServerApp for Front {
                     session.set_connection_user_context(Some(Box::new(from_front)));
                     let exchange = self.proxy.process_new_http(session, shutdown);
                     let step = timeouts.query.min(timeouts.command);
-                    let reusable = watch.over(&mut alarm, timeouts.exchange, step, exchange).await?;
+                    let reusable =
+                        watch.over(&mut alarm, timeouts.exchange, step, exchange).await?;
                     (stream, kept) = reusable.consume();
                 }
                 Admission::Refused(reason, read) => {

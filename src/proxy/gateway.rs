@@ -172,7 +172,9 @@ impl ProxyHttp for Gateway {
             Error::explain(ErrorType::ConnectError, "upstream name not resolved").into_up()
         })?;
         exchange.tries += 1;
-        Ok(Box::new(request::peer(address, exchange.kind(), &exchange.snapshot.timeouts)))
+        let trusted = outgoing.and_then(|outgoing| outgoing.trusted.as_ref());
+        let timeouts = &exchange.snapshot.timeouts;
+        Ok(Box::new(request::peer(address, trusted, exchange.kind(), timeouts)))
     }
 
     async fn connected_to_upstream(
@@ -181,9 +183,12 @@ impl ProxyHttp for Gateway {
         reused: bool,
         _: &HttpPeer,
         connection: RawFd,
-        _: Option<&Digest>,
+        digest: Option<&Digest>,
         exchange: &mut Exchange,
     ) -> pingora::Result<()> {
+        if let Some(trusted) = exchange.outgoing.as_ref().and_then(|out| out.trusted.as_ref()) {
+            trusted.check(digest)?;
+        }
         exchange.upstream_reused = Some(reused);
         exchange.sent_upstream = Some(Instant::now());
         if let Some(watch) = &exchange.watch {

@@ -20,6 +20,7 @@ mod renew;
 mod request;
 mod response;
 mod service;
+mod trust;
 mod watch;
 
 pub use address::Addresses;

@@ -40,6 +40,11 @@ fn renew_all(snapshot: &Snapshot, metrics: &TlsMetrics) -> Vec<Owned> {
             renew(&format!("listener {}", entrance.name), tls, metrics, &mut expiries);
         }
     }
+    for (upstream, tls) in snapshot.upstreams.iter().zip(&snapshot.upstream_tls) {
+        if let Some(tls) = tls {
+            renew(&format!("upstream {}", upstream.name), tls, metrics, &mut expiries);
+        }
+    }
     expiries
 }
 

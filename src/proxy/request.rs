@@ -19,7 +19,7 @@ use pingora::{
     upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy},
 };
 
-use super::convert;
+use super::{convert, trust::Trusted};
 use crate::{config::Timeouts, snapshot::Snapshot};
 
 /// Our name in `Via`, in both directions.
@@ -36,6 +36,8 @@ const INTERACTION_ID_KEY: HeaderName = HeaderName::from_static("ssp-interactioni
 #[derive(Debug)]
 pub(super) struct Outgoing {
     pub(super) upstream: UpstreamIndex,
+    /// With whom TLS is spoken, where it is.
+    pub(super) trusted: Option<Trusted>,
     /// The request target, where it differs from the one that arrived.
     target: Option<FromCaller<String>>,
     host: HeaderValue,
@@ -63,8 +65,13 @@ impl Outgoing {
         let is_same =
             forward::is_target(convert::target(head), permit, endpoint, upstream.connection);
         let target = (!is_same).then(|| forward::target(permit, endpoint, upstream.connection));
+        let trusted = snapshot.upstream_tls(endpoint.upstream).map(|tls| Trusted {
+            credentials: tls.current(),
+            host: upstream.host(endpoint.service_root.host()).clone(),
+        });
         Some(Self {
             upstream: endpoint.upstream,
+            trusted,
             target: target.map(FromCaller::new),
             host: HeaderValue::from_str(host).ok()?,
             forwarded: HeaderValue::from_maybe_shared(Bytes::from(forwarded)).ok()?,
@@ -122,8 +129,17 @@ fn keep_one(
 }
 
 /// The connection to ask the engine for, with a deadline on every wait: it sets none itself.
-pub(super) fn peer(address: SocketAddr, kind: Kind, timeouts: &Timeouts) -> HttpPeer {
-    let mut peer = HttpPeer::new(address, false, String::new());
+pub(super) fn peer(
+    address: SocketAddr,
+    trusted: Option<&Trusted>,
+    kind: Kind,
+    timeouts: &Timeouts,
+) -> HttpPeer {
+    let name = trusted.map(|trusted| trusted.host.to_string()).unwrap_or_default();
+    let mut peer = HttpPeer::new(address, trusted.is_some(), name);
+    if let Some(trusted) = trusted {
+        trusted.secure(&mut peer);
+    }
     let options = &mut peer.options;
     options.connection_timeout = Some(timeouts.connect);
     options.total_connection_timeout = Some(timeouts.connect);

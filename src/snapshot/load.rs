@@ -10,7 +10,10 @@ use gpconnect::{interaction::InteractionSet, names::Asid, policy::Policy};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::Serialize;
 
-use super::{Access, Bound, Entrance, Snapshot, Startup, secure};
+use super::{
+    Access, Bound, Entrance, Snapshot, Startup,
+    secure::{self, Secure},
+};
 use crate::{
     config::{
         self, Document, Environment, Known, Listener, Mistakes, Notebook, Settings, Warnings,
@@ -73,7 +76,7 @@ fn load(
     let files = known.files.into_iter().map(|file| file.value);
     let sources = [path.to_path_buf()].into_iter().chain(files).collect();
     let settings = settings?;
-    let secure = secure::open(&settings.listeners, notebook)?;
+    let secure = secure::open(&settings, notebook)?;
     Some(build(settings, secure, directory, known.carried, sources))
 }
 
@@ -97,7 +100,7 @@ fn directory(known: &Known, today: Date, notebook: &Notebook) -> Directory {
 
 fn build(
     settings: Settings,
-    secure: Vec<Option<Arc<ServerTls>>>,
+    secure: Secure,
     directory: Directory,
     carried: InteractionSet,
     sources: Vec<PathBuf>,
@@ -111,7 +114,7 @@ fn build(
         generation: 1,
         listeners: listeners
             .iter()
-            .zip(secure)
+            .zip(secure.listeners)
             .map(|(one, tls)| entrance(one, tls, &policy))
             .collect(),
         startup: Startup {
@@ -122,6 +125,7 @@ fn build(
         },
         policy,
         upstreams: settings.upstreams,
+        upstream_tls: secure.upstreams,
         wording: settings.wording,
         limits: settings.limits,
         timeouts: settings.timeouts,

@@ -24,7 +24,7 @@ use gpconnect::{
 use crate::{
     config::{Key, Limits, Log, Observe, Server, ServerName, Timeouts, Upstream},
     directory::Organisation,
-    tls::ServerTls,
+    tls::{ClientTls, ServerTls},
 };
 
 pub use changes::Changes;
@@ -43,6 +43,8 @@ pub struct Snapshot {
     pub policy: Policy,
     /// How practices are reached; an [`UpstreamIndex`] is a place in it.
     pub upstreams: Vec<Upstream>,
+    /// Beside each of them its TLS, where it has any.
+    pub upstream_tls: Vec<Option<Arc<ClientTls>>>,
     /// What requests at each listener are judged by, in the order of [`Startup::listeners`].
     pub listeners: Vec<Entrance>,
     /// How refusals are written.
@@ -62,6 +64,11 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// How TLS is spoken to an endpoint; none where it is not.
+    pub fn upstream_tls(&self, index: UpstreamIndex) -> Option<&Arc<ClientTls>> {
+        self.upstream_tls.get(index.0 as usize)?.as_ref()
+    }
+
     /// How an endpoint is reached.
     pub fn upstream(&self, index: UpstreamIndex) -> Option<&Upstream> {
         self.upstreams.get(index.0 as usize)

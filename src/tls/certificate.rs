@@ -108,8 +108,60 @@ fn host_names(certificate: &X509Ref) -> Vec<HostName> {
     names
 }
 
+/// Whether a certificate is that of a host: by one of its DNS names, or, when it has none, by its
+/// common name (gp-connect 8). `*` stands for the whole first part of a name and nothing else.
+pub(super) fn bears(certificate: &X509Ref, host: &HostName) -> bool {
+    let alternative = certificate.subject_alt_names();
+    let mut dns_names = alternative.iter().flatten().filter_map(|name| name.dnsname()).peekable();
+    if dns_names.peek().is_some() {
+        return dns_names.any(|name| matches(name, host.as_str()));
+    }
+    certificate
+        .subject_name()
+        .entries_by_nid(Nid::COMMONNAME)
+        .any(|entry| entry.data().to_string().is_ok_and(|name| matches(&name, host.as_str())))
+}
+
+fn matches(name: &str, host: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    match name.strip_prefix("*.") {
+        // Of "*.example" too much would be one's own.
+        Some(parent) => {
+            let above = host.split_once('.').map(|(_, above)| above);
+            parent.contains('.') && above == Some(parent)
+        }
+        None => name == host,
+    }
+}
+
 /// A moment as seconds since 1970 UTC; the beginning when the library can't tell.
 pub(super) fn seconds(moment: &Asn1TimeRef) -> i64 {
     let since = Asn1Time::from_unix(0).and_then(|epoch| epoch.diff(moment));
     since.map_or(0, |since| i64::from(since.days) * 86_400 + i64::from(since.secs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_matches_as_a_whole() {
+        for (name, host, expected) in [
+            ("gp.example", "gp.example", true),
+            ("GP.Example", "gp.example", true),
+            ("gp.example", "x.gp.example", false),
+            ("example", "gp.example", false),
+            ("*.north.example", "gp.north.example", true),
+            ("*.north.example", "a.gp.north.example", false),
+            ("*.north.example", "north.example", false),
+            ("*.example", "gp.example", false),
+            ("*", "gp", false),
+            ("*.", "gp.", false),
+            ("g*.north.example", "gp.north.example", false),
+            ("", "gp.example", false),
+            ("gp.example\0.other", "gp.example", false),
+        ] {
+            assert_eq!(matches(name, host), expected, "{name:?} for {host}");
+        }
+    }
 }

@@ -11,12 +11,14 @@ use openssl::{
     nid::Nid,
     pkey::{PKey, Private},
     rsa::Rsa,
+    ssl::{SslContext, SslContextBuilder, SslMethod, SslMode, SslVerifyMode},
     x509::{
         X509, X509Builder, X509Crl, X509CrlBuilder, X509Name, X509Ref, X509RevokedBuilder,
         extension::{
             AuthorityKeyIdentifier, BasicConstraints, CrlNumber, ExtendedKeyUsage, KeyUsage,
             SubjectAlternativeName, SubjectKeyIdentifier,
         },
+        store::X509StoreBuilder,
     },
 };
 
@@ -218,6 +220,30 @@ fn finish(builder: &mut X509Builder, order: &Order) -> Result<(), ErrorStack> {
 }
 
 impl Issued {
+    /// The TLS of a system that shows this certificate and wants one of `authority` in turn, so
+    /// that a test or a demo has a provider. It knows no revocation lists.
+    ///
+    /// # Errors
+    /// When the library can't.
+    pub fn server(&self, authority: &Authority) -> Result<SslContextBuilder, ErrorStack> {
+        let mut context = SslContext::builder(SslMethod::tls_server())?;
+        context.set_mode(
+            SslMode::AUTO_RETRY
+                | SslMode::ACCEPT_MOVING_WRITE_BUFFER
+                | SslMode::ENABLE_PARTIAL_WRITE,
+        );
+        // A test may want to show a weak one.
+        context.set_security_level(0);
+        context.set_certificate(&self.certificate)?;
+        context.set_private_key(&self.key)?;
+        let mut store = X509StoreBuilder::new()?;
+        store.add_cert(authority.certificate.clone())?;
+        context.set_cert_store(store.build());
+        context.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+        context.set_session_id_context(b"simulator")?;
+        Ok(context)
+    }
+
     /// Writes certificate and key, which only the owner may read.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 //! the last good one stays and it is said why.
 
 mod certificate;
+mod client;
 mod fault;
 mod files;
 mod identity;
@@ -18,6 +19,7 @@ mod tests;
 mod trust;
 
 pub use certificate::{ClientCertificate, Expiry};
+pub use client::{Accepted, ClientTls, Credentials};
 pub use fault::Fault;
 pub use refused::{NotAccepted, Refused};
 pub use renew::{Material, Renewable, Renewal};

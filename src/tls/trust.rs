@@ -27,7 +27,9 @@ pub(super) const SECURITY_LEVEL: u32 = 2;
 /// Authorities with the lists of what they have revoked.
 pub(super) struct Trust {
     pub(super) authorities: Vec<X509>,
-    lists: Vec<(TlsFile, SslFiletype)>,
+    files: Vec<(TlsFile, SslFiletype)>,
+    /// The lists in DER.
+    pub(super) lists: Vec<Vec<u8>>,
     pub(super) expiries: Vec<Expiry>,
 }
 
@@ -98,8 +100,16 @@ impl Trust {
             return Err(faults);
         }
         let form = |is_pem| if is_pem { SslFiletype::PEM } else { SslFiletype::ASN1 };
-        let lists = list_files.into_iter().map(|(file, (_, is_pem))| (file.clone(), form(is_pem)));
-        Ok(Self { authorities: certificates, lists: lists.collect(), expiries })
+        let lists = list_files.iter().flat_map(|(_, (found, _))| found);
+        Ok(Self {
+            authorities: certificates,
+            lists: lists.map(|list| list.to_der().unwrap_or_default()).collect(),
+            files: list_files
+                .into_iter()
+                .map(|(file, (_, is_pem))| (file.clone(), form(is_pem)))
+                .collect(),
+            expiries,
+        })
     }
 
     /// A store that accepts what these authorities issued for a purpose and did not revoke.
@@ -113,7 +123,7 @@ impl Trust {
             store.add_cert(authority.clone())?;
         }
         let lookup = store.add_lookup(X509Lookup::file())?;
-        for (file, form) in &self.lists {
+        for (file, form) in &self.files {
             lookup.load_crl_file(&file.path, *form)?;
         }
         let mut parameters = X509VerifyParam::new()?;

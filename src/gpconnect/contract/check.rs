@@ -107,6 +107,7 @@ checks! {
     OnePatient             Limit         "one_patient"              Always "gp-connect 12"     "whether query and body of an operation name at most one patient"
     NhsNumber              Limit         "nhs_number"               Unless "gp-connect 15"     "whether the NHS number in query or body passes its check digit"
     UpstreamReached        Upstream      "upstream_reached"         Always "errors B"          "whether the provider can be reached"
+    UpstreamTrust          Upstream      "upstream_trust"           Always "gp-connect 8"      "whether the provider's certificate is good and names the host that is meant"
     UpstreamDeadline       Upstream      "upstream_deadline"        Always "errors B"          "whether the provider answers in time"
     UpstreamAnswer         Upstream      "upstream_answer"          Always "errors B"          "whether the provider's answer is HTTP"
     Gateway                Outcome       "gateway"                  Always "errors A"          "whether the gateway itself is sound, at any stage"

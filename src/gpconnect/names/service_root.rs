@@ -10,6 +10,7 @@ use super::{HostName, OdsCode};
 pub struct ServiceRoot {
     text: Arc<str>,
     authority: (usize, usize),
+    host: HostName,
     ods_code: OdsCode,
 }
 
@@ -62,6 +63,11 @@ impl ServiceRoot {
         self.text.get(self.authority.0..self.authority.1).unwrap_or_default()
     }
 
+    /// The host alone: what the provider's certificate must name.
+    pub const fn host(&self) -> &HostName {
+        &self.host
+    }
+
     /// The path of the base, from the slash before the ODS code on.
     pub fn path(&self) -> &str {
         self.base().get(self.authority.1..).unwrap_or_default()
@@ -73,11 +79,12 @@ impl ServiceRoot {
     }
 }
 
-fn is_authority(authority: &str) -> bool {
+/// The host of an authority that is one.
+fn host(authority: &str) -> Option<HostName> {
     let (host, port) = authority.split_once(':').unwrap_or((authority, "443"));
-    host.parse::<HostName>().is_ok()
-        && port.bytes().all(|byte| byte.is_ascii_digit())
-        && port.parse::<u16>().is_ok_and(|port| port > 0)
+    let is_port = port.bytes().all(|byte| byte.is_ascii_digit())
+        && port.parse::<u16>().is_ok_and(|port| port > 0);
+    host.parse().ok().filter(|_| is_port)
 }
 
 fn is_routing_segment(segment: &str) -> bool {
@@ -94,9 +101,7 @@ impl FromStr for ServiceRoot {
         const SCHEME: &str = "https://";
         let rest = text.strip_prefix(SCHEME).ok_or(Not::Scheme)?;
         let (authority, path) = rest.split_once('/').ok_or(Not::OdsCode)?;
-        if !is_authority(authority) {
-            return Err(Not::Authority);
-        }
+        let host = host(authority).ok_or(Not::Authority)?;
         if path.ends_with('/') {
             return Err(Not::TrailingSlash);
         }
@@ -113,7 +118,7 @@ impl FromStr for ServiceRoot {
             return Err(Not::RoutingSegment);
         }
         let authority = (SCHEME.len(), SCHEME.len() + authority.len());
-        Ok(Self { text: text.into(), authority, ods_code })
+        Ok(Self { text: text.into(), authority, host, ods_code })
     }
 }
 

@@ -55,6 +55,7 @@ impl Reason {
             Self::NhsNumberInvalid => Check::NhsNumber,
             Self::UpstreamUnreachable { .. } => Check::UpstreamReached,
             Self::UpstreamInvalid { .. } => Check::UpstreamAnswer,
+            Self::UpstreamNotTrusted { .. } => Check::UpstreamTrust,
             Self::UpstreamTimeout { .. } => Check::UpstreamDeadline,
             Self::GatewayFault { .. } => Check::Gateway,
         }

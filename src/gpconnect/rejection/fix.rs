@@ -123,7 +123,9 @@ impl Reason {
             Self::NhsNumberInvalid => {
                 "Check the NHS number: ten digits, the last one a check digit."
             }
-            Self::UpstreamUnreachable { .. } | Self::UpstreamInvalid { .. } => {
+            Self::UpstreamUnreachable { .. }
+            | Self::UpstreamInvalid { .. }
+            | Self::UpstreamNotTrusted { .. } => {
                 "Nothing is wrong with the request; try later, and tell the practice's supplier."
             }
             Self::UpstreamTimeout { .. } => {

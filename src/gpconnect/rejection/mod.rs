@@ -87,6 +87,7 @@ pub enum Reason {
     // Stage 12, upstream.
     UpstreamUnreachable { url: FromCaller<Box<str>> },
     UpstreamInvalid { url: FromCaller<Box<str>> },
+    UpstreamNotTrusted { url: FromCaller<Box<str>>, fault: Box<str> },
     UpstreamTimeout { url: FromCaller<Box<str>> },
     // Anywhere.
     GatewayFault { reference: Box<str> },
@@ -247,6 +248,7 @@ impl Reason {
             Self::SeveralPatients           => Answer(400, Invalid,      BAD_REQUEST,      "several_patients"),        // 400, invalid
             Self::NhsNumberInvalid          => Answer(400, Value,        INVALID_NHS,      "nhs_number_invalid"),      // A-400-NHS
             Self::UpstreamUnreachable { .. } => Answer(502, Transient,   Proxy,            "upstream_unreachable"),    // B-502
+            Self::UpstreamNotTrusted { .. } => Answer(502, Transient,    Proxy,            "upstream_not_trusted"),    // B-502
             Self::UpstreamInvalid { .. }    => Answer(502, Transient,    Proxy,            "upstream_invalid"),        // B-502
             Self::UpstreamTimeout { .. }    => Answer(504, Transient,    Proxy,            "upstream_timeout"),        // B-504
             Self::GatewayFault { .. }       => Answer(500, Processing,   INTERNAL,         "gateway_fault"),

@@ -112,6 +112,7 @@ impl Reason {
             }
             Self::UpstreamUnreachable { url }
             | Self::UpstreamInvalid { url }
+            | Self::UpstreamNotTrusted { url, .. }
             | Self::UpstreamTimeout { url } => {
                 format!("ERROR_COMMUNICATING_TO_ENDPOINT_URL_{}", printable(url.expose()))
             }
@@ -136,6 +137,9 @@ impl Reason {
             }
             Self::UpstreamUnreachable { .. } => "provider could not be reached".into(),
             Self::UpstreamInvalid { .. } => "provider's answer was not valid HTTP".into(),
+            Self::UpstreamNotTrusted { fault, .. } => {
+                format!("no TLS with the provider: {fault}")
+            }
             Self::UpstreamTimeout { .. } => "provider did not answer in time".into(),
             Self::MediaTypeUnsupported(place) => format!("{place} names no FHIR format"),
             // What a caller calls an element may be anything.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,10 +10,13 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use openssl::ssl::{Ssl, SslContext};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
+use tokio_openssl::SslStream;
 
 use super::exchange::{Simulator, answer};
 use super::recorder::Recorder;
@@ -24,6 +28,9 @@ use crate::simulator::faults::Faults;
 /// How long a connection may wait for its next request: longer than a gateway keeps one in its
 /// pool, so that the gateway is the one to close it.
 const IDLE: Duration = Duration::from_secs(300);
+/// How long a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+const LINGER: Duration = Duration::from_secs(1);
 
 /// What a simulator is made of.
 #[derive(Clone, Debug)]
@@ -38,6 +45,8 @@ pub struct Settings {
     pub record_cache: usize,
     /// How long connections may take to end when the simulator stops.
     pub drain: Duration,
+    /// What TLS is spoken with; plain HTTP without.
+    pub tls: Option<SslContext>,
 }
 
 impl Settings {
@@ -50,6 +59,7 @@ impl Settings {
             recorded: 0,
             record_cache: 256 << 20,
             drain: Duration::from_secs(2),
+            tls: None,
         }
     }
 }
@@ -165,15 +175,39 @@ async fn accept(
     }
 }
 
-async fn connection(
-    stream: TcpStream,
-    simulator: Arc<Simulator>,
-    mut stopped: watch::Receiver<bool>,
-) {
+async fn connection(stream: TcpStream, simulator: Arc<Simulator>, stopped: watch::Receiver<bool>) {
     // A connection that refuses the option is slower, not wrong.
     stream.set_nodelay(true).ok();
     let reset = Arc::new(AtomicBool::new(false));
-    let stream = TokioIo::new(Stream::new(stream, Arc::clone(&reset)));
+    let stream = Stream::new(stream, Arc::clone(&reset));
+    let Some(context) = &simulator.settings.tls else {
+        return serve(stream, simulator, reset, stopped).await;
+    };
+    // The library has no memory for it: a connection less.
+    let Ok(stream) = Ssl::new(context).and_then(|ssl| SslStream::new(ssl, stream)) else { return };
+    let mut stream = stream;
+    match timeout(HANDSHAKE, Pin::new(&mut stream).accept()).await {
+        Ok(Ok(())) => serve(stream, simulator, reset, stopped).await,
+        Ok(Err(_)) | Err(_) => linger(stream.get_mut()).await,
+    }
+}
+
+/// Reads away what still comes, so that the reason why a handshake failed is not lost to a reset.
+async fn linger(stream: &mut Stream) {
+    let away = async {
+        stream.shutdown().await?;
+        tokio::io::copy(stream, &mut tokio::io::sink()).await
+    };
+    // Whoever keeps on sending is cut off.
+    drop(timeout(LINGER, away).await);
+}
+
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    simulator: Arc<Simulator>,
+    reset: Arc<AtomicBool>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let service = service_fn(move |request| {
         let (simulator, reset) = (Arc::clone(&simulator), Arc::clone(&reset));
         async move { answer(&simulator, request, &reset).await }
@@ -181,7 +215,7 @@ async fn connection(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE)
-        .serve_connection(stream, service);
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     // How a connection ends is the client's business; here it only has to end.
     tokio::select! {

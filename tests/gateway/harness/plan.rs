@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use gpconnect_gateway::simulator::{Clock, Estate};
+use openssl::ssl::SslContext;
 
 use super::{HOST, Mode, ORGANISATION};
 
@@ -17,6 +18,8 @@ pub(crate) struct Plan {
     pub(crate) practices: usize,
     /// Another address for them than the simulator's.
     pub(crate) upstream: Option<SocketAddr>,
+    /// What the simulator speaks TLS with, and the `[upstream.tls]` to reach it by.
+    pub(crate) tls: Option<(SslContext, String)>,
     /// `direct` or `proxy`.
     pub(crate) connection: &'static str,
     /// Which practices stand at an address that refuses connections.
@@ -38,6 +41,7 @@ impl Default for Plan {
         Self {
             practices: 3,
             upstream: None,
+            tls: None,
             connection: "direct",
             refusing: Vec::new(),
             settings: String::new(),
@@ -88,19 +92,22 @@ impl Plan {
                 mode.asid(),
             ));
         }
-        text.push_str(&self::upstream("provider", upstream, self.connection));
+        let tls = self.tls.as_ref().map_or(PLAIN, |(_, table)| table);
+        text.push_str(&self::upstream("provider", upstream, self.connection, tls));
         if !self.refusing.is_empty() {
-            text.push_str(&self::upstream("refusing", refusing, "direct"));
+            text.push_str(&self::upstream("refusing", refusing, "direct", PLAIN));
         }
         text.push_str(&self.settings);
         text
     }
 }
 
-fn upstream(name: &str, address: SocketAddr, connection: &str) -> String {
+const PLAIN: &str = "insecure_plain_http = true\n";
+
+fn upstream(name: &str, address: SocketAddr, connection: &str, tls: &str) -> String {
     format!(
         "[[upstream]]\nname = \"{name}\"\naddress = \"{address}\"\n\
-         connection = \"{connection}\"\ninsecure_plain_http = true\n\n"
+         connection = \"{connection}\"\n{tls}\n"
     )
 }
 

@@ -25,6 +25,7 @@ impl World {
         let mut settings = Settings::new(Arc::new(plan.estate()));
         settings.clock = plan.clock.clone();
         settings.recorded = plan.recorded;
+        settings.tls = plan.tls.as_ref().map(|(context, _)| context.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let simulator = simulator::start(settings, listener).unwrap();
         let folder = TempDir::with_prefix("gpconnect-test-").unwrap();

@@ -4,6 +4,7 @@
 mod callers;
 mod faults;
 mod pki;
+mod providers;
 mod renewal;
 mod versions;
 

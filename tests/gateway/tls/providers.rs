@@ -1,0 +1,304 @@
+//! TLS towards providers: whom the gateway talks to, and what it says when it does not.
+
+use gpconnect_gateway::tls::issue::{Authority, Issued, KeyKind, Order, replace, self_signed};
+use openssl::ssl::{SslContextBuilder, SslVersion};
+use openssl::x509::X509Ref;
+use tempfile::TempDir;
+
+use super::pki::{DAY, now};
+use super::renewal::soon;
+use crate::exposition::Exposition;
+use crate::harness::interactions::{BOOK_APPOINTMENT, READ_PATIENT};
+use crate::harness::{Answer, Call, Mode, World};
+use crate::refusals::contract;
+
+/// The host in the service roots of the first practice.
+const PROVIDER: &str = "gp1.sim.example";
+
+/// Authorities of providers and of gateways, and the files of an upstream.
+struct Region {
+    providers: Authority,
+    gateways: Authority,
+    folder: TempDir,
+}
+
+impl Region {
+    fn new() -> Self {
+        let region = Self {
+            providers: Authority::root("Providers Root").unwrap(),
+            gateways: Authority::root("Gateways Root").unwrap(),
+            folder: TempDir::with_prefix("gpconnect-region-").unwrap(),
+        };
+        region.show(&region.gateways);
+        region.believe(&region.providers);
+        region.revoke(&[]);
+        region
+    }
+
+    fn file(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Has the gateway show a certificate of this authority.
+    fn show(&self, authority: &Authority) -> Issued {
+        let issued = authority.issue(&Order::new("gateway.example")).unwrap();
+        issued.write(&self.file("own.pem"), &self.file("own.key")).unwrap();
+        issued
+    }
+
+    fn believe(&self, authority: &Authority) {
+        replace(&self.file("ca.pem"), &authority.certificate.to_pem().unwrap()).unwrap();
+    }
+
+    fn revoke(&self, revoked: &[&X509Ref]) {
+        let list = self.providers.revocation_list(revoked, now() + DAY).unwrap();
+        replace(&self.file("ca.crl"), &list.to_pem().unwrap()).unwrap();
+    }
+
+    /// A good certificate of the provider.
+    fn provider(&self) -> Issued {
+        self.providers.issue(&Order::new(PROVIDER)).unwrap()
+    }
+
+    fn table(&self, more: &str) -> String {
+        let folder = self.folder.path().to_str().unwrap();
+        format!(
+            "[upstream.tls]\ncertificate = \"{folder}/own.pem\"\nkey = \"{folder}/own.key\"\n\
+             authorities = [\"{folder}/ca.pem\"]\nrevocation_lists = [\"{folder}/ca.crl\"]\n{more}"
+        )
+    }
+
+    /// A world whose practices stand at a provider that shows this.
+    async fn world(
+        &self,
+        shown: &Issued,
+        change: impl FnOnce(&mut SslContextBuilder),
+        more: &str,
+    ) -> World {
+        let mut context = shown.server(&self.gateways).unwrap();
+        change(&mut context);
+        let tls = (context.build(), self.table(more));
+        World::start(|plan| plan.tls = Some(tls)).await
+    }
+}
+
+fn read(world: &World) -> Call {
+    world.call(Mode::Transparent, &READ_PATIENT, "Patient/1")
+}
+
+/// The answer is the one for a provider that is not trusted; the log says why.
+async fn is_not_trusted(world: &World, answer: &Answer, why: &str, name: &str) {
+    let row = contract::of("upstream_not_trusted");
+    assert_eq!(answer.status, row.status, "{name}: {answer:?}");
+    let issue = &answer.json()["issue"][0];
+    assert_eq!(issue["code"], row.issue, "{name}");
+    let diagnostics = issue["diagnostics"].as_str().unwrap();
+    assert!(diagnostics.starts_with("ERROR_COMMUNICATING_TO_ENDPOINT_URL_https://"), "{name}");
+    let line = world.gateway.log.wait_for("its line", |line| line["fault"] == row.word).await;
+    let note = line["note"].as_str().unwrap();
+    assert!(note.contains(why), "{name}: {note}, not {why}");
+    assert_eq!(world.arrivals().len(), 0, "{name}: nothing of it was sent");
+}
+
+#[tokio::test]
+async fn a_provider_that_is_who_was_meant() {
+    let region = Region::new();
+    let world = region.world(&region.provider(), |_| {}, "").await;
+    for _ in 0..3 {
+        let answer = world.send(read(&world)).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    assert_eq!(world.arrivals().len(), 3);
+    assert_eq!(world.simulator.connections(), 1, "its connection is kept");
+    let page = Exposition::of(&world).await;
+    let labels = [("owner", "upstream provider"), ("kind", "certificate")];
+    assert!(page.sum("certificate_expiry_timestamp_seconds", &labels) > now() as f64);
+}
+
+/// Every fault of a provider's certificate.
+#[tokio::test]
+async fn a_provider_with_a_bad_certificate_gets_nothing() {
+    let order = Order::new(PROVIDER);
+    let other_root = Authority::root("Providers Root").unwrap();
+    for (name, shown, why) in [
+        ("expired", Some(Order { until: now() - 60, ..order.clone() }), "has expired"),
+        ("not yet valid", Some(Order { from: now() + DAY, ..order.clone() }), "not valid yet"),
+        ("another host", Some(Order::new("gp2.sim.example")), "names another host"),
+        (
+            "the name only as its common name",
+            Some(Order { dns_names: vec!["x.example".into()], ..order.clone() }),
+            "names another host",
+        ),
+        ("a weak key", Some(Order { key: KeyKind::Rsa(1024), ..order.clone() }), "too weak"),
+        ("revoked", None, "revoked"),
+        ("self-signed", None, "self-signed"),
+        ("another authority of that name", None, "authority accepted here"),
+    ] {
+        let region = Region::new();
+        let shown = match (shown, name) {
+            (Some(order), _) => region.providers.issue(&order).unwrap(),
+            (None, "self-signed") => self_signed(&order).unwrap(),
+            (None, "revoked") => {
+                let revoked = region.provider();
+                region.revoke(&[&revoked.certificate]);
+                revoked
+            }
+            (None, _) => other_root.issue(&order).unwrap(),
+        };
+        let world = region.world(&shown, |_| {}, "").await;
+        let answer = world.send(read(&world)).await;
+        is_not_trusted(&world, &answer, why, name).await;
+        // A command neither.
+        let book = world.call(Mode::Transparent, &BOOK_APPOINTMENT, "Appointment");
+        let answer =
+            world.send(book.json(&serde_json::json!({"resourceType": "Appointment"}))).await;
+        assert_eq!(answer.status, 502, "{name}: {answer:?}");
+        assert_eq!(world.arrivals().len(), 0, "{name}");
+    }
+}
+
+/// What is agreed on must be good, whatever the certificate.
+#[tokio::test]
+async fn weak_tls_is_not_spoken_to_a_provider() {
+    type Change = fn(&mut SslContextBuilder);
+    for (name, change, more, why) in [
+        (
+            "an older version than is wanted",
+            (|it| it.set_max_proto_version(Some(SslVersion::TLS1_2)).unwrap()) as Change,
+            "minimum_version = \"1.3\"\n",
+            "TLSv1.2 is too old",
+        ),
+        (
+            "no forward secrecy",
+            |it| {
+                it.set_max_proto_version(Some(SslVersion::TLS1_2)).unwrap();
+                it.set_cipher_list("AES256-GCM-SHA384:@SECLEVEL=0").unwrap();
+            },
+            "",
+            "forward secrecy",
+        ),
+        (
+            "a version that nobody should speak",
+            |it| {
+                it.set_cipher_list("ALL:@SECLEVEL=0").unwrap();
+                it.set_max_proto_version(Some(SslVersion::TLS1_1)).unwrap();
+            },
+            "",
+            "",
+        ),
+    ] {
+        let region = Region::new();
+        let order = Order { key: KeyKind::Rsa(2048), ..Order::new(PROVIDER) };
+        let shown = region.providers.issue(&order).unwrap();
+        let world = region.world(&shown, change, more).await;
+        let answer = world.send(read(&world)).await;
+        is_not_trusted(&world, &answer, why, name).await;
+    }
+}
+
+/// A provider that does not accept the gateway's certificate, under either version, and one that
+/// speaks no TLS.
+#[tokio::test]
+async fn a_provider_that_refuses_is_told_apart() {
+    for (name, version) in [("TLS 1.2", SslVersion::TLS1_2), ("TLS 1.3", SslVersion::TLS1_3)] {
+        let region = Region::new();
+        region.show(&Authority::root("Nobody").unwrap());
+        let change = |it: &mut SslContextBuilder| {
+            it.set_max_proto_version(Some(version)).unwrap();
+        };
+        let world = region.world(&region.provider(), change, "").await;
+        let answer = world.send(read(&world)).await;
+        is_not_trusted(&world, &answer, "alert", name).await;
+    }
+    let region = Region::new();
+    let plain = World::start(|_| {}).await;
+    let context = region.provider().server(&region.gateways).unwrap().build();
+    let tls = (context, region.table(""));
+    let upstream = plain.simulator.local_addr();
+    let world = World::start(|plan| {
+        plan.tls = Some(tls);
+        plan.upstream = Some(upstream);
+    })
+    .await;
+    let answer = world.send(read(&world)).await;
+    is_not_trusted(&world, &answer, "", "no TLS").await;
+    assert_eq!(plain.arrivals().len(), 0, "and there is no falling back");
+}
+
+/// The name to be verified can be given; behind a proxy it is the proxy's.
+#[tokio::test]
+async fn a_proxy_must_be_who_was_meant() {
+    // The simulator is no proxy: its 404 shows that the request came there.
+    for (named, status) in [("spine.example", 404), ("other.example", 502)] {
+        let region = Region::new();
+        let shown = region.providers.issue(&Order::new(named)).unwrap();
+        let context = shown.server(&region.gateways).unwrap().build();
+        let tls = (context, region.table("server_name = \"spine.example\"\n"));
+        let world = World::start(|plan| {
+            plan.tls = Some(tls);
+            plan.connection = "proxy";
+        })
+        .await;
+        let answer = world.send(read(&world)).await;
+        assert_eq!(answer.status, status, "{named}: {answer:?}");
+    }
+}
+
+/// What changes for an upstream changes for its kept connections too.
+#[tokio::test]
+async fn a_kept_connection_does_not_outlive_a_revocation() {
+    let region = Region::new();
+    let shown = region.provider();
+    let world = region.world(&shown, |_| {}, "").await;
+    assert_eq!(world.send(read(&world)).await.status, 200);
+    region.revoke(&[&shown.certificate]);
+    let took =
+        soon("the revocation counts", async || world.send(read(&world)).await.status == 502).await;
+    assert!(took.as_secs() < 5, "it took {took:?}");
+    region.revoke(&[]);
+    soon("it is taken back", async || world.send(read(&world)).await.status == 200).await;
+}
+
+/// A new certificate of our own, and a new authority, under load: no request fails.
+#[tokio::test]
+async fn renewals_towards_a_provider_fail_no_request() {
+    let region = Region::new();
+    let world = region.world(&region.provider(), |_| {}, "").await;
+    assert_eq!(world.send(read(&world)).await.status, 200);
+    let before = world.simulator.connections();
+    for turn in 1..=2_u8 {
+        region.show(&region.gateways);
+        let count = f64::from(turn);
+        soon("it is renewed", async || {
+            let answer = world.send(read(&world)).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            let page = Exposition::of(&world).await;
+            page.sum("tls_renewals_total", &[("result", "renewed")]) >= count
+        })
+        .await;
+    }
+    assert_eq!(world.send(read(&world)).await.status, 200);
+    assert!(world.simulator.connections() > before, "new connections show the new certificate");
+}
+
+/// Two upstreams at one address that believe different authorities: what one accepted serves only
+/// itself.
+#[tokio::test]
+async fn two_trust_domains_share_no_connection() {
+    let region = Region::new();
+    let stranger = Region::new();
+    let world = region.world(&region.provider(), |_| {}, "").await;
+    assert_eq!(world.send(read(&world)).await.status, 200);
+    let address = world.simulator.local_addr();
+    let second = format!(
+        "\n[[upstream]]\nname = \"second\"\naddress = \"{address}\"\n{}",
+        stranger.table("")
+    );
+    world.gateway.reload("gateway.toml", |text| text + &second).await;
+    assert_eq!(world.send(read(&world)).await.status, 200);
+    assert_eq!(world.simulator.connections(), 1, "a reload that changes nothing keeps it");
+    let moved = |text: String| text.replace("upstream = \"provider\"", "upstream = \"second\"");
+    world.gateway.reload("practices.toml", moved).await;
+    let answer = world.send(read(&world)).await;
+    assert_eq!(answer.status, 502, "{answer:?}");
+}
