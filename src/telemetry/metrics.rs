@@ -5,14 +5,15 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use gpconnect::{Policy, names::OdsCode, policy::PracticeIndex};
+use gpconnect::{Policy, interaction::TABLE, names::OdsCode, policy::PracticeIndex};
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
 use super::{
-    record::{Record, Result as Verdict},
+    record::{Origin, Record, Result as Verdict},
+    resolved::Resolved,
     tls::TlsMetrics,
 };
 
@@ -49,12 +50,30 @@ pub struct Metrics {
     /// Those of TLS.
     pub tls: TlsMetrics,
     upstream_connections: IntCounterVec,
+    found: Found,
     /// Lines that the log had no room for.
     pub log_lines_dropped: IntCounter,
     reloads: IntCounterVec,
     generation: IntGauge,
     loaded: IntGauge,
     registered: IntGaugeVec,
+}
+
+/// What most requests count in. Durations have a place for each interaction, the first for none.
+#[derive(Debug)]
+struct Found {
+    gateway: Resolved<Histogram>,
+    provider: Resolved<Histogram>,
+    upstream: Resolved<Histogram>,
+    connections: Resolved<IntCounter>,
+}
+
+impl Default for Found {
+    fn default() -> Self {
+        let durations = || Resolved::with_room(TABLE.len() + 1);
+        let connections = Resolved::with_room(2);
+        Self { gateway: durations(), provider: durations(), upstream: durations(), connections }
+    }
 }
 
 /// A name or a label that the library refuses: a fault of this file, seen by its test.
@@ -71,7 +90,7 @@ impl Metrics {
         let build_info =
             make.gauges("build_info", "The version that runs; always 1.", &["version"])?;
         build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let families = Self {
+        Ok(Self {
             practice_requests: make.counters(
                 "practice_requests_total",
                 "Requests by practice and result: good, slow, refused, provider_error, failed.",
@@ -94,6 +113,7 @@ impl Metrics {
                 "From sending a request to the head of the provider's answer.",
                 &["interaction", "kind"],
             )?,
+            found: Found::default(),
             in_flight: make.gauge("requests_in_flight", "Requests being carried.")?,
             connections: make.gauges(
                 "connections",
@@ -124,8 +144,7 @@ impl Metrics {
                 &["kind"],
             )?,
             registry: registry.clone(),
-        };
-        Ok(families)
+        })
     }
 
     /// Takes note of a snapshot that came into use: its practices get their series, those that are
@@ -184,13 +203,22 @@ impl Metrics {
         for reason in record.reported {
             self.report_only.with_label_values(&[consumer, reason.check().name()]).inc();
         }
-        observe(&self.duration.with_label_values(&[interaction, kind, origin]), record.duration);
+        let place = record.interaction.map_or(0, |id| id as usize + 1);
+        let duration = || self.duration.with_label_values(&[interaction, kind, origin]);
+        let resolved = match record.origin {
+            Origin::Gateway => &self.found.gateway,
+            Origin::Provider => &self.found.provider,
+        };
+        resolved.with(place, duration, |histogram| observe(histogram, record.duration));
         if let Some(upstream) = record.upstream {
-            observe(&self.upstream_duration.with_label_values(&[interaction, kind]), upstream);
+            let duration = || self.upstream_duration.with_label_values(&[interaction, kind]);
+            let resolved = &self.found.upstream;
+            resolved.with(place, duration, |histogram| observe(histogram, upstream));
         }
         if let Some(reused) = record.upstream_reused {
             let connection = if reused { "reused" } else { "new" };
-            self.upstream_connections.with_label_values(&[connection]).inc();
+            let counter = || self.upstream_connections.with_label_values(&[connection]);
+            self.found.connections.with(usize::from(reused), counter, IntCounter::inc);
         }
     }
 

@@ -8,6 +8,7 @@ mod json;
 mod line;
 mod metrics;
 mod record;
+mod resolved;
 mod sink;
 mod tls;
 
