@@ -55,6 +55,7 @@ fn all(root: &Section<'_>, folder: &Path, notebook: &Notebook) -> (Option<Settin
     distinct(&bound, notebook, |a, b| clash(*a, *b), "one address and port serve one purpose");
     let (upstreams, names) = upstreams(root, folder, notebook);
     let carried = root.table("interactions", carried).unwrap_or_default();
+    let check_nhs_numbers = root.table("checks", |section| section.flag("nhs_number")).flatten();
     let wording = root.table("refusals", wording).flatten();
     let limits = root.table("limits", limits).flatten();
     let timeouts = root.table("timeouts", timeouts).flatten();
@@ -68,6 +69,7 @@ fn all(root: &Section<'_>, folder: &Path, notebook: &Notebook) -> (Option<Settin
             listeners,
             observe,
             upstreams,
+            check_nhs_numbers: check_nhs_numbers?,
             wording: wording?,
             limits,
             timeouts,

@@ -41,6 +41,7 @@ pub const GATEWAY: &[Key] = &[
     Key::table("observe", OBSERVE, "Where metrics and health are read."),
     Key::tables("upstream", UPSTREAMS, "How the systems of practices are reached."),
     Key::table("interactions", INTERACTIONS, "What is carried besides the interactions of GP Connect 1.2.7."),
+    Key::table("checks", CHECKS, "What is checked although it is for the practice's system to say."),
     Key::table("refusals", REFUSALS, "How refusals are written where the specification leaves a choice."),
     Key::table("limits", LIMITS, "What a request may be, and how many at once."),
     Key::table("timeouts", TIMEOUTS, "How long anything is waited for."),
@@ -106,6 +107,11 @@ const UPSTREAM_TLS: &[Key] = &[
 #[rustfmt::skip]
 const INTERACTIONS: &[Key] = &[
     Key::default("also", Kind::List(NEIGHBOUR, true), "[]", "Interactions of other versions that are carried too, as in \"documents:fhir:rest:read:binary-1\"."),
+];
+
+#[rustfmt::skip]
+const CHECKS: &[Key] = &[
+    Key::default("nhs_number", Kind::Flag, "false", "Whether an NHS number in a query or a body must have ten digits and the right check digit; else 400."),
 ];
 
 #[rustfmt::skip]

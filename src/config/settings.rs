@@ -26,6 +26,8 @@ pub struct Settings {
     pub observe: Observe,
     /// How the systems of practices are reached.
     pub upstreams: Vec<Upstream>,
+    /// Whether NHS numbers must pass their check digit.
+    pub check_nhs_numbers: bool,
     /// How refusals are written.
     pub wording: Wording,
     /// What a request may be.

@@ -1,16 +1,20 @@
 //! Stages 2 to 8: a request is examined, and what was found becomes a [`Permit`] or a
 //! [`Rejection`]. The first enforced fault in the order of [`Check`](crate::contract::Check)
-//! decides the status, and a permit exists only if there is none.
+//! decides the status, and a permit exists only if there is none. Of a request with a permit the body
+//! is judged too, once it is held (stage 9).
 
 mod examine;
+mod held;
 
 pub use examine::{Examination, Fault, examine};
+pub use held::{BodyDecision, HeldBody, decide_body, examine_body};
 
 use crate::{
     facts::RequestFacts,
     interaction::InteractionId,
     media::Format,
     names::{Asid, FromCaller, TraceId},
+    patients::Patients,
     policy::{ConsumerIndex, Policy, PracticeIndex},
     rejection::{Reason, Rejection},
     token::Observed,
@@ -23,6 +27,8 @@ pub struct Decision {
     pub outcome: Result<Permit, Box<Rejection>>,
     /// What log and metrics may say of it.
     pub seen: Seen,
+    /// The patients that the query names. For the journal only.
+    pub patients: Patients,
     /// What is wrong but only reported, because the consumer is let off these checks for a while;
     /// in the order of the contract, whether it passed or not.
     pub reported: Vec<Reason>,

@@ -147,6 +147,7 @@ pub struct Policy {
     /// of a hundred organisations with ten thousand practices are a megabyte.
     agreements: Vec<Box<[CapabilitySet]>>,
     carried: InteractionSet,
+    checks_nhs_numbers: bool,
 }
 
 impl Policy {
@@ -179,6 +180,13 @@ impl Policy {
         };
         policy.expand(agreements);
         policy
+    }
+
+    /// As it is, but whether NHS numbers must pass their check digit is `checked`.
+    #[must_use]
+    pub const fn with_nhs_numbers_checked(mut self, checked: bool) -> Self {
+        self.checks_nhs_numbers = checked;
+        self
     }
 
     fn expand(&mut self, agreements: impl IntoIterator<Item = Agreement>) {
@@ -249,6 +257,11 @@ impl Policy {
         let row = self.agreement_rows.get(consumer.0 as usize);
         let row = row.and_then(|row| self.agreements.get(*row));
         row.and_then(|row| row.get(practice.0 as usize)).copied().unwrap_or_default()
+    }
+
+    /// Whether NHS numbers in queries and bodies must pass their check digit (D12).
+    pub const fn checks_nhs_numbers(&self) -> bool {
+        self.checks_nhs_numbers
     }
 
     /// Whether this gateway carries `id`: those of 1.2.7, and the neighbours configured.

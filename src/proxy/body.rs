@@ -3,14 +3,59 @@
 
 use std::time::Duration;
 
-use gpconnect::rejection::Reason;
+use gpconnect::{
+    Permit, Rejection,
+    decide::{BodyDecision, HeldBody, decide_body},
+    facts::Field,
+    rejection::Reason,
+};
 use pingora::{proxy::Session, time::timeout};
+
+use super::{convert, exchange::Exchange};
+
+/// Holds the body of a request that has its permit, and decides by what it says.
+///
+/// # Errors
+/// As [`hold`], and 400 for a body that must be clear about its patient and is not.
+pub(super) async fn admit(
+    session: &mut Session,
+    exchange: &mut Exchange,
+    permit: &Permit,
+) -> Result<(), Box<Rejection>> {
+    let (limits, timeouts) = (exchange.snapshot.limits, exchange.snapshot.timeouts);
+    match hold(session, limits.body_bytes, timeouts.body).await {
+        Ok(length) => exchange.received = length,
+        Err(reason) => {
+            // What is left of the body must not be read as the next request.
+            session.as_downstream_mut().set_keepalive(None);
+            return Err(Box::new(reason.into()));
+        }
+    }
+    let content_type = session.req_header().headers.get(http::header::CONTENT_TYPE);
+    // The front lets only one through.
+    let content_type = content_type.map_or(Field::Absent, |value| Field::One(value.as_bytes()));
+    let bytes = session.as_downstream().get_retry_buffer().unwrap_or_default();
+    let body = HeldBody { bytes: &bytes, content_type };
+    let in_query = std::mem::take(&mut exchange.patients);
+    let (policy, now) = (&exchange.snapshot.policy, convert::seconds(exchange.at()));
+    let BodyDecision { outcome, patients, reported } =
+        decide_body(body, in_query, permit, policy, now);
+    exchange.patients = patients;
+    for reason in reported {
+        // A check is reported once, whether query or body or both fail it.
+        if !exchange.reported.contains(&reason) {
+            exchange.reported.push(reason);
+        }
+    }
+    outcome
+}
 
 /// Reads the whole body into the engine's buffer, from which it is sent on, and tells its length.
 ///
 /// # Errors
 /// 413 for a longer one than `limit`, 408 for one that is not complete in time, 400 for one that
-/// breaks off or is not framed as its head says.
+/// breaks off or is not framed as its head says, and for one of a GET: a provider that does not
+/// expect it could take it for the next request.
 pub(super) async fn hold(
     session: &mut Session,
     limit: usize,
@@ -18,6 +63,9 @@ pub(super) async fn hold(
 ) -> Result<usize, Reason> {
     if session.is_body_empty() {
         return Ok(0);
+    }
+    if session.req_header().method == http::Method::GET {
+        return Err(Reason::BodyUnexpected);
     }
     session.as_downstream_mut().enable_retry_buffering();
     let read = async {

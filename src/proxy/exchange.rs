@@ -7,7 +7,8 @@ use std::{
 };
 
 use gpconnect::{
-    Permit, Seen, decide::Filled, forward, names::TraceId, outcome::Style, rejection::Reason,
+    Permit, Seen, decide::Filled, forward, names::TraceId, outcome::Style, patients::Patients,
+    rejection::Reason,
 };
 use prometheus::IntGauge;
 use uuid::Uuid;
@@ -29,6 +30,8 @@ pub(super) struct Exchange {
     pub(super) client: Option<IpAddr>,
     pub(super) seen: Option<Seen>,
     pub(super) permit: Option<Permit>,
+    /// Whom query and body name: for the journal, and its word for the log.
+    pub(super) patients: Patients,
     /// What is wrong with the request but only reported.
     pub(super) reported: Vec<Reason>,
     pub(super) outgoing: Option<super::request::Outgoing>,
@@ -85,6 +88,7 @@ impl Exchange {
             client: None,
             seen: None,
             permit: None,
+            patients: Patients::None,
             reported: Vec::new(),
             outgoing: None,
             fault: None,
@@ -165,6 +169,7 @@ impl Exchange {
             finished: self.finished(),
             fault: self.fault.as_ref().map(|fault| fault.word),
             note: self.fault.as_ref().and_then(|fault| fault.note.clone()),
+            patients: self.patients.any().then(|| self.patients.word()),
             reported: &self.reported,
             duration: self.started.elapsed(),
             upstream: self.upstream,
@@ -229,6 +234,7 @@ pub(super) fn refused_at_front<'r>(
         finished: Finished::Refused,
         fault: Some(reason.word()),
         note: Some(reason.note()),
+        patients: None,
         reported: &[],
         duration: Duration::ZERO,
         upstream: None,

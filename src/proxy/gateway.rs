@@ -69,6 +69,7 @@ impl Gateway {
             &snapshot.policy,
         );
         exchange.seen = Some(decision.seen);
+        exchange.patients = decision.patients;
         exchange.reported = decision.reported;
         decision.outcome
     }
@@ -132,20 +133,15 @@ impl ProxyHttp for Gateway {
         let address = session.client_addr().and_then(|address| address.as_inet()).copied();
         exchange.client = address.map(|address| address.ip());
         let rejection = match self.judge(session, exchange) {
-            Ok(permit) => match body::hold(session, limits.body_bytes, timeouts.body).await {
-                Ok(length) => {
-                    exchange.received = length;
+            Ok(permit) => match body::admit(session, exchange, &permit).await {
+                Ok(()) => {
                     let (snapshot, head) = (&exchange.snapshot, session.req_header());
                     exchange.outgoing =
                         Outgoing::new(&permit, snapshot, address, head, self.secure);
                     exchange.permit = Some(permit);
                     return Ok(false);
                 }
-                Err(reason) => {
-                    // What is left of the body must not be read as the next request.
-                    session.as_downstream_mut().set_keepalive(None);
-                    Box::new(reason.into())
-                }
+                Err(rejection) => rejection,
             },
             Err(rejection) => {
                 body::discard(session, limits.body_bytes).await;

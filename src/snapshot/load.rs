@@ -108,7 +108,8 @@ fn build(
     // The agreements are only counted out here, not held: they may be millions.
     let Directory { organisations, practices, consumers, agreements } = directory;
     let agreements = agreements.pairs(&organisations);
-    let policy = Policy::new(practices, consumers, agreements, carried);
+    let policy = Policy::new(practices, consumers, agreements, carried)
+        .with_nhs_numbers_checked(settings.check_nhs_numbers);
     let listeners = &settings.listeners;
     Snapshot {
         generation: 1,

@@ -55,6 +55,7 @@ fn json(record: &Record<'_>) -> Vec<u8> {
     record.interaction.iter().for_each(|id| line.word("interaction", id.short()));
     record.consumer.iter().for_each(|asid| line.word("consumer", asid.as_str()));
     record.practice.iter().for_each(|(_, code)| line.word("practice", code.as_str()));
+    record.patients.iter().for_each(|word| line.word("patients", word));
     record.trace_id.iter().for_each(|id| line.word("trace_id", id.as_str()));
     line.word("origin", record.origin.as_str());
     record.form.iter().for_each(|form| line.word("form", form));
@@ -145,6 +146,13 @@ mod tests {
     fn a_line_is_one_json_object() {
         let text = String::from_utf8(json(&example())).unwrap();
         insta::assert_snapshot!(text, @r#"{"timestamp":"2026-11-23T08:01:40.123Z","level":"INFO","message":"request","status":200,"result":"good","interaction":"fhir:rest:read:patient-1","consumer":"200000000359","practice":"A20047","trace_id":"629ea9ba-a077-4d99-b289-7a9b19fd4e03","origin":"provider","form":"ods","duration_ms":12.345,"upstream_ms":11.0,"upstream_reused":true,"received_bytes":0,"sent_bytes":2048,"filled":"Ssp-To","listener":"consumers","client":"192.0.2.7","generation":1}"#);
+    }
+
+    #[test]
+    fn how_many_patients_is_one_word() {
+        let record = Record { patients: Some("several"), ..example() };
+        let text = String::from_utf8(json(&record)).unwrap();
+        assert!(text.contains(r#""practice":"A20047","patients":"several","trace_id""#), "{text}");
     }
 
     #[test]

@@ -114,6 +114,8 @@ pub struct Record<'r> {
     pub fault: Option<&'static str>,
     /// What went wrong, for people, without a patient.
     pub note: Option<String>,
+    /// How many patients it names, if any: `one`, `several`, or `unreadable`. Never which.
+    pub patients: Option<&'static str>,
     /// What is wrong with it but only reported.
     pub reported: &'r [Reason],
     /// From the complete head to the last byte of the answer.
@@ -169,6 +171,7 @@ pub(super) fn example() -> Record<'static> {
         finished: Finished::Answered,
         fault: None,
         note: None,
+        patients: None,
         reported: &[],
         duration: Duration::from_micros(12_345),
         upstream: Some(Duration::from_micros(11_000)),

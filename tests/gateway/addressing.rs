@@ -1,6 +1,6 @@
 //! Both address forms lead to the same request at the provider, byte for byte.
 
-use serde_json::Value;
+use serde_json::json;
 
 use crate::harness::call::{host_and_path, root};
 use crate::harness::interactions::{
@@ -32,7 +32,7 @@ async fn a_target_arrives_byte_for_byte() {
         for form in [Form::Ods, Form::Proxy, Form::Folded, Form::Escaped] {
             let practice = world.practice(0);
             let call = Call::new(Mode::Transparent, form, practice, interaction, path);
-            let call = if interaction.verb == "POST" { call.json(&Value::Null) } else { call };
+            let call = if interaction.verb == "POST" { call.json(&json!({})) } else { call };
             let answer = world.send(call).await;
             let targets: Vec<String> = world.arrivals().into_iter().map(|one| one.target).collect();
             let (_, root) = host_and_path(practice, interaction);

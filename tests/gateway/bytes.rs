@@ -191,16 +191,36 @@ async fn an_answer_arrives_whole_however_its_provider_frames_it() {
     }
 }
 
+/// Padding that is white space, so that each is one JSON object however long it is.
+fn readable(lengths: &[usize]) -> Vec<Payload> {
+    let payload = |length: &usize| Payload {
+        name: format!("{length} bytes of JSON"),
+        bytes: format!("{{\"caf\u{e9}\":\"\\u0041\"{}}}", " \n\t\r".repeat(*length))
+            .into_bytes()
+            .into_iter()
+            .take(length - 1)
+            .chain([b'}'])
+            .collect(),
+    };
+    lengths.iter().map(payload).collect()
+}
+
 #[tokio::test]
 async fn a_request_body_arrives_byte_for_byte() {
     let world = World::start(|_| {}).await;
     let lengths = [1, 2, 1_023, 4_096, 16_384, 65_535, LARGEST_REQUEST];
     let known = corpus().into_iter().filter(|payload| payload.bytes.len() <= LARGEST_REQUEST);
+    let any = made_up(&lengths).into_iter().chain(known);
+    let any = any.map(|payload| (payload, &BOOK_APPOINTMENT, "Appointment"));
+    // An operation passes only with a body that can be read.
+    let record = "Patient/$gpc.getstructuredrecord";
+    let readable = readable(&[30, 1_023, 16_384, LARGEST_REQUEST]);
+    let readable = readable.into_iter().map(|payload| (payload, &GET_STRUCTURED_RECORD, record));
     let mut connection = world.connect(Mode::Transparent).await;
-    for payload in made_up(&lengths).into_iter().chain(known) {
+    for (payload, interaction, path) in any.chain(readable) {
         for size in [LARGEST_REQUEST, 16_001, 613] {
             let call = world
-                .call(Mode::Transparent, &GET_STRUCTURED_RECORD, "Patient/$gpc.getstructuredrecord")
+                .call(Mode::Transparent, interaction, path)
                 .with("Content-Type", "application/fhir+json;charset=utf-8");
             let chunks: Vec<Bytes> =
                 payload.bytes.chunks(size).map(Bytes::copy_from_slice).collect();

@@ -16,11 +16,13 @@ const DOCUMENT_TYPE: Unreadable = "it has a document type, which FHIR has not";
 const OTHER_VERSION: Unreadable = "its XML version is not 1.0";
 const ENTITY: Unreadable = "it uses an entity that XML does not have";
 const PREFIX: Unreadable = "a namespace prefix is not declared";
-const CROWDED: Unreadable = "an element has too many attributes";
+const CROWDED: Unreadable = "an element has too many attributes or namespaces";
 const PREFIXED: Unreadable = "the value of an identifier is in a namespace";
 
-/// Attributes of one element, and prefixes in force at once. FHIR needs four and two.
-const MOST: usize = 32;
+/// Attributes of one element. FHIR needs four, narrative some more.
+const MOST_ATTRIBUTES: usize = 32;
+/// Prefixes in force at once. FHIR needs two.
+const MOST_PREFIXES: usize = 8;
 
 /// Finds the patients in an XML document. Namespaces are not told apart: what stands in a foreign
 /// one counts too, because not every parser looks at them.
@@ -133,13 +135,16 @@ impl Walk {
         for (count, attribute) in start.attributes().enumerate() {
             // The iterator refuses a name that stands twice.
             let attribute = attribute.or(Err(NOT_XML))?;
-            if count == MOST || self.prefixes.len() == MOST {
+            if count == MOST_ATTRIBUTES {
                 return Err(CROWDED);
             }
             if attribute.value.contains('<') {
                 return Err(NOT_XML);
             }
             match attribute.key.as_namespace_binding() {
+                Some(PrefixDeclaration::Named(_)) if self.prefixes.len() == MOST_PREFIXES => {
+                    return Err(CROWDED);
+                }
                 Some(PrefixDeclaration::Named(prefix)) => {
                     self.prefixes.push((self.open.len(), prefix.to_owned()));
                 }
@@ -181,10 +186,10 @@ impl Walk {
         if let Some(Open { system: Some(true), value: Some(Some(value)) }) = self.open.pop() {
             self.found.note(&value);
         }
-        let depth = self.open.len();
-        let in_force = |(declared, _): &(usize, String)| *declared < depth;
-        let count = self.prefixes.iter().filter(|prefix| in_force(prefix)).count();
-        self.prefixes.truncate(count);
+        // Those of the element that ended are the last ones.
+        while self.prefixes.last().is_some_and(|(declared, _)| *declared >= self.open.len()) {
+            self.prefixes.pop();
+        }
     }
 
     fn end(self) -> Result<Found, Unreadable> {

@@ -11,6 +11,7 @@ use crate::{
     interaction::{Identified, InteractionId, Verb, derive, identify},
     media::{self, Wanted},
     names::{FromCaller, TraceId},
+    patients::{self, Patients},
     policy::{Consumer, ConsumerIndex, Mode, Policy, PracticeIndex},
     rejection::{Reason, Rejection},
     sent::Sent,
@@ -35,6 +36,8 @@ pub struct Examination<'r, 'p> {
     pub practice: Option<PracticeIndex>,
     /// Stage 5: both ends, when both are accredited.
     pub parties: Option<Parties<'p>>,
+    /// The patients that the query names.
+    pub patients: Patients,
     /// What is wrong, in the order of the contract.
     pub faults: Vec<Fault>,
     /// Stage 7: what operators want to know of the token.
@@ -85,6 +88,10 @@ pub fn examine<'r, 'p>(request: &RequestFacts<'r>, policy: &'p Policy) -> Examin
     let consumer = sender.map(|(_, consumer)| consumer);
     let (payload, token) =
         check_token(request, interaction, consumer, parties.as_ref(), &mut faults);
+    let patients = patients::in_query(query);
+    if policy.checks_nhs_numbers() {
+        faults.note(patients::check_digits(&patients));
+    }
     let practice = target.and_then(|target| policy.find_practice(target.practice));
     Examination {
         practice: practice.map(|(index, _)| index),
@@ -94,6 +101,7 @@ pub fn examine<'r, 'p>(request: &RequestFacts<'r>, policy: &'p Policy) -> Examin
         wanted,
         identified,
         parties,
+        patients,
         faults: faults.judged(consumer, request.now),
         payload,
         token,
@@ -115,15 +123,15 @@ fn tells_all(candidates: &[ConsumerIndex], sender: Option<&Consumer>, policy: &P
 
 /// The faults found so far, in whatever order they were found. Without one nothing is allocated.
 #[derive(Default)]
-struct Faults(Vec<Reason>);
+pub(super) struct Faults(Vec<Reason>);
 
 impl Faults {
-    fn note<T>(&mut self, result: Result<T, Reason>) -> Option<T> {
+    pub(super) fn note<T>(&mut self, result: Result<T, Reason>) -> Option<T> {
         result.map_err(|reason| self.0.push(reason)).ok()
     }
 
     /// In the order of the contract, each enforced unless the sender is let off its check.
-    fn judged(mut self, sender: Option<&Consumer>, now: UnixSeconds) -> Vec<Fault> {
+    pub(super) fn judged(mut self, sender: Option<&Consumer>, now: UnixSeconds) -> Vec<Fault> {
         self.0.sort_by_key(Reason::check);
         let relaxed = |reason: &Reason| {
             sender.is_some_and(|sender| sender.report_only.covers(reason.check(), now))
@@ -199,7 +207,8 @@ impl Examination<'_, '_> {
             Some(rejection) => Err(rejection),
             None => permit.ok_or_else(undecided),
         };
-        Decision { outcome: outcome.map_err(Box::new), seen, reported }
+        let patients = std::mem::take(&mut self.patients);
+        Decision { outcome: outcome.map_err(Box::new), seen, patients, reported }
     }
 
     fn seen(&self) -> Seen {

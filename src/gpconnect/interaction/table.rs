@@ -154,6 +154,11 @@ impl InteractionId {
         urn.strip_prefix(PREFIX).unwrap_or(urn)
     }
 
+    /// Whether it is an operation on one patient (`$gpc...`): its body says on which.
+    pub fn is_operation(self) -> bool {
+        self.row().path.contains('$')
+    }
+
     /// Every interaction.
     pub fn all() -> impl Iterator<Item = Self> {
         TABLE.iter().map(|row| row.id)

@@ -48,6 +48,11 @@ impl Patients {
         }
     }
 
+    /// Whether it may name anybody.
+    pub fn any(&self) -> bool {
+        *self != Self::None
+    }
+
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &Patient> {
         match self {

@@ -75,6 +75,7 @@ pub(super) fn planted_requests(world: &World, numbers: &mut Numbers) -> Vec<Vec<
     requests.extend(planted_targets(world, numbers));
     requests.extend(planted_claims(world, numbers));
     requests.extend(planted_bodies(world, numbers));
+    requests.extend(planted_questions(world, numbers));
     requests.extend(planted_heads(world, numbers));
     requests
 }
@@ -187,6 +188,41 @@ fn collect(value: &Value, place: &str, places: &mut Vec<String>) {
             .enumerate()
             .for_each(|(at, inner)| collect(inner, &format!("{place}/{at}"), places));
     }
+}
+
+/// Operations about patients: clear, about several, and with no single reading.
+fn planted_questions(world: &World, numbers: &mut Numbers) -> Vec<Vec<u8>> {
+    let (json, xml) = ("application/fhir+json", "application/fhir+xml");
+    let system = "https://fhir.nhs.uk/Id/nhs-number";
+    let mut requests = Vec::new();
+    for turn in 0..4 {
+        let mut name = || if turn % 2 == 0 { numbers.number() } else { numbers.word() };
+        let object = |value: &str| format!("{{\"system\":\"{system}\",\"value\":\"{value}\"}}");
+        let element =
+            |value: &str| format!("<a><system value='{system}'/><value value='{value}'/></a>");
+        let (one, two) = (object(&name()), object(&name()));
+        for (kind, body) in [
+            (json, one.clone()),
+            (json, format!("{{\"a\":[{one},{two}]}}")),
+            (json, one.replace("\"value\"", &format!("\"value\":\"{}\",\"value\"", name()))),
+            (json, format!("{one}{two}")),
+            (json, format!("{{\"{}\":1", name())),
+            (xml, element(&name())),
+            (xml, format!("<b>{}{}</b>", element(&name()), element(&name()))),
+            (xml, format!("<!DOCTYPE {0} [<!ENTITY {0} '{1}'>]><a>&{0};</a>", name(), name())),
+            (xml, format!("<{}>", name())),
+        ] {
+            for query in ["".to_owned(), format!("?identifier={system}|{}", name())] {
+                let question = &all::GET_STRUCTURED_RECORD;
+                let path = format!("Patient/$gpc.getstructuredrecord{query}");
+                let call = world.call(Mode::Transparent, question, &path);
+                requests.push(wire::bytes(&call.with("Content-Type", kind).bytes(body.clone())));
+            }
+        }
+        let get = good(world).with("Content-Type", json).bytes(two);
+        requests.push(wire::bytes(&get));
+    }
+    requests
 }
 
 fn planted_bodies(world: &World, numbers: &mut Numbers) -> Vec<Vec<u8>> {

@@ -10,6 +10,7 @@ mod limits;
 mod outcome;
 mod overload;
 mod parties;
+mod patients;
 mod region;
 mod settings;
 mod targets;

@@ -8,10 +8,11 @@ use crate::exposition::Exposition;
 use crate::harness::token::claims;
 use crate::harness::{Call, Mode, World};
 
-/// A world whose transparent consumer has `keys` as well.
-async fn with_consumer(keys: &str) -> World {
-    let keys = keys.to_owned();
+/// A world whose transparent consumer has `keys` as well, and with these settings.
+pub(super) async fn with_consumer(keys: &str, settings: &str) -> World {
+    let (keys, settings) = (keys.to_owned(), settings.to_owned());
     World::start(move |plan| {
+        plan.settings = settings;
         let section = format!("asid = \"{}\"\n", Mode::Transparent.asid());
         let tables = keys.find("[[").unwrap_or(keys.len());
         let (own, tables) = keys.split_at(tables);
@@ -24,7 +25,7 @@ async fn with_consumer(keys: &str) -> World {
     .await
 }
 
-fn let_off(check: &str) -> String {
+pub(super) fn let_off(check: &str) -> String {
     let day = Zoned::now().with_time_zone(TimeZone::UTC).date() + 30.days();
     format!(
         "[[consumer.report_only]]\ncheck = \"{check}\"\nowner = \"Desk\"\nuntil = \"{day}\"\n\n"
@@ -40,7 +41,7 @@ fn elsewhere(world: &World) -> Call {
 
 #[tokio::test]
 async fn what_a_consumer_is_let_off_is_forwarded_and_reported() {
-    let world = with_consumer(&[let_off("audience"), let_off("trace_id")].concat()).await;
+    let world = with_consumer(&[let_off("audience"), let_off("trace_id")].concat(), "").await;
     let call = elsewhere(&world).with("Ssp-TraceID", "patient-9000000009");
     let answer = world.send(call.clone()).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -71,7 +72,7 @@ async fn what_a_consumer_is_let_off_is_forwarded_and_reported() {
 #[tokio::test]
 async fn a_consumer_is_told_one_issue_by_setting() {
     for (keys, issues) in [("", 2), ("single_issue = true\n", 1)] {
-        let world = with_consumer(keys).await;
+        let world = with_consumer(keys, "").await;
         let call = elsewhere(&world).with("Ssp-TraceID", "1");
         let answer = world.send(call).await;
         let body = answer.json();

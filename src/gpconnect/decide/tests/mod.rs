@@ -1,5 +1,6 @@
 //! Whole requests through the decision: what passes, what decides when several things are wrong.
 
+mod patients;
 mod report_only;
 mod sections;
 

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// A request of the transparent consumer for any interaction, good unless changed.
-fn request(id: InteractionId, target: &str) -> Given {
+pub(super) fn request(id: InteractionId, target: &str) -> Given {
     let row = id.row();
     let scope = row.scope.as_str();
     let given = Given::good()
