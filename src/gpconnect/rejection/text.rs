@@ -142,7 +142,10 @@ impl Reason {
             }
             Self::UpstreamTimeout { .. } => "provider did not answer in time".into(),
             Self::MediaTypeUnsupported(place) => format!("{place} names no FHIR format"),
-            // What a caller calls an element may be anything.
+            // What a caller calls a member or an element may be anything.
+            Self::TokenMalformed(fault) => {
+                format!("Authorization header is not valid: {}", fault.note())
+            }
             Self::ClaimElement { claim, resource, fault } => {
                 format!("JWT claim {claim} is not a valid {resource}: {}", fault.note(resource))
             }

@@ -88,12 +88,12 @@ impl Faults<'_> {
 
     /// The text of a claim; one that has none, or nothing but blanks, is a fault.
     fn text<'c>(&mut self, claim: Claim, given: &'c Given<Text<'_>>) -> Option<&'c str> {
-        let text = self.value(claim, given)?.expose();
-        if text.trim().is_empty() {
+        let text = self.value(claim, given)?;
+        if text.is_blank() {
             self.holds(claim, "", Found::Empty, claim.expected());
             return None;
         }
-        Some(text)
+        Some(text.expose())
     }
 
     fn holds(&mut self, claim: Claim, element: &'static str, found: Found, expected: &'static str) {

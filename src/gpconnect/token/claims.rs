@@ -58,28 +58,30 @@ const NAMES: [&str; 11] = [
 ];
 
 impl<'t> Json<'t> for Claims<'t> {
-    fn from_object<A: MapAccess<'t>>(object: A, at: At<'_>) -> Result<Given<Self>, A::Error> {
+    fn from_object<A: MapAccess<'t>>(
+        object: A,
+        at: At<'_>,
+        place: &mut Given<Self>,
+    ) -> Result<(), A::Error> {
         let mut claims = Self::default();
         let find = |name: &str| Some((NAMES.iter().position(|known| *known == name)?, ()));
-        members(object, at, find, |_, mut claim| {
-            match claim.name {
-                "iss" => claims.iss = claim.read()?,
-                "sub" => claims.sub = claim.read()?,
-                "aud" => claims.aud = claim.read()?,
-                "iat" => claims.iat = claim.read()?,
-                "exp" => claims.exp = claim.read()?,
-                "reason_for_request" => claims.reason_for_request = claim.read()?,
-                "requested_scope" => claims.requested_scope = claim.read()?,
-                "requesting_device" => claims.device = claim.read()?,
-                "requesting_organization" => claims.organization = claim.read()?,
-                "requesting_practitioner" => claims.practitioner = claim.read()?,
-                "requested_record" => claims.record = claim.read()?,
-                // Not a claim of GP Connect: accepted, and kept in the token for the audit.
-                _ => claim.pass()?,
-            }
-            Ok(())
+        members(object, at, find, |_, mut claim| match claim.name {
+            "iss" => claim.read(&mut claims.iss),
+            "sub" => claim.read(&mut claims.sub),
+            "aud" => claim.read(&mut claims.aud),
+            "iat" => claim.read(&mut claims.iat),
+            "exp" => claim.read(&mut claims.exp),
+            "reason_for_request" => claim.read(&mut claims.reason_for_request),
+            "requested_scope" => claim.read(&mut claims.requested_scope),
+            "requesting_device" => claim.read(&mut claims.device),
+            "requesting_organization" => claim.read(&mut claims.organization),
+            "requesting_practitioner" => claim.read(&mut claims.practitioner),
+            "requested_record" => claim.read(&mut claims.record),
+            // Not a claim of GP Connect: accepted, and kept in the token for the audit.
+            _ => claim.pass(),
         })?;
-        Ok(Given::Value(claims))
+        *place = Given::Value(claims);
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 //! What was there is told by kind and size, never by its text: tokens name people. The one thing
 //! that is repeated is the name of an element that FHIR does not have, and that only to the caller.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 mod claim;
 mod container;
@@ -11,7 +11,9 @@ mod resource;
 
 pub use claim::{ClaimFault, ScopeFault, ScopeFound};
 pub use container::{Part, TokenFault};
-pub use resource::{ElementFault, ElementName, ResourceFault, Within};
+pub use resource::{ElementFault, ResourceFault, Within};
+
+use crate::names::FromCaller;
 
 /// What stood where something else belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +83,34 @@ impl fmt::Display for Characters {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let s = if self.0 == 1 { "" } else { "s" };
         write!(out, "{} character{s}", self.0)
+    }
+}
+
+/// A name in the JSON that a caller wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallersName {
+    length: usize,
+    plain: Option<FromCaller<Box<str>>>,
+}
+
+impl CallersName {
+    /// Keeps a name that may be repeated: short, of letters, digits and `_`, and with too few
+    /// digits to be a patient's number.
+    pub(super) fn new(name: &str) -> Self {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let digits = name.bytes().filter(u8::is_ascii_digit).count();
+        let plain = (1..=64).contains(&name.len()) && name.bytes().all(allowed) && digits < 6;
+        Self { length: name.chars().count(), plain: plain.then(|| name.into()) }
+    }
+
+    /// The name as its caller may see it.
+    fn told(&self) -> Cow<'_, str> {
+        self.plain.as_ref().map_or_else(|| self.hidden().into(), |name| name.expose().into())
+    }
+
+    /// Its length only, for logs.
+    fn hidden(&self) -> String {
+        format!("(a name of {})", Characters(self.length))
     }
 }
 

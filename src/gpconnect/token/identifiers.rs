@@ -95,10 +95,15 @@ impl<'t> Identifiers<'t> {
 }
 
 impl<'t> Json<'t> for Identifiers<'t> {
-    fn from_list<A: SeqAccess<'t>>(list: A, at: At<'_>) -> Result<Given<Self>, A::Error> {
+    fn from_list<A: SeqAccess<'t>>(
+        list: A,
+        at: At<'_>,
+        place: &mut Given<Self>,
+    ) -> Result<(), A::Error> {
         let mut identifiers = Self::default();
         let whole = entries(list, at, |identifier| identifiers.add(identifier))?;
-        Ok(if whole { Given::Value(identifiers) } else { Given::Other(Found::MixedList) })
+        *place = if whole { Given::Value(identifiers) } else { Given::Other(Found::MixedList) };
+        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     elements::{
         BOTH, DEVICE, Element, HUMAN_NAME, IDENTIFIER, NEITHER, ORGANIZATION, PRACTITIONER, find,
     },
-    fault::{ElementFault, ElementName, ResourceFault, Within},
+    fault::{CallersName, ElementFault, ResourceFault, Within},
     identifiers::Identifiers,
     json::{At, First, Given, Json, Reader, Text, Value, members},
 };
@@ -32,17 +32,18 @@ macro_rules! structure {
             fn from_object<A: MapAccess<'t>>(
                 object: A,
                 at: At<'_>,
-            ) -> Result<Given<Self>, A::Error> {
+                place: &mut Given<Self>,
+            ) -> Result<(), A::Error> {
                 let mut read = Self::default();
                 let within: fn(&mut Reader) -> Within = $within;
                 each_element(object, at, $table, within, |mut here| {
                     match here.value.name {
-                        $($element => read.$field = here.$read($element)?,)*
-                        _ => here.value.pass()?,
+                        $($element => here.$read($element, &mut read.$field),)*
+                        _ => here.value.pass(),
                     }
-                    Ok(())
                 })?;
-                Ok(Given::Value(read))
+                *place = Given::Value(read);
+                Ok(())
             }
         }
     };
@@ -122,22 +123,19 @@ pub struct Record<'t> {
 }
 
 impl<'t> Json<'t> for Record<'t> {
-    fn from_object<A: MapAccess<'t>>(object: A, at: At<'_>) -> Result<Given<Self>, A::Error> {
+    fn from_object<A: MapAccess<'t>>(
+        object: A,
+        at: At<'_>,
+        place: &mut Given<Self>,
+    ) -> Result<(), A::Error> {
         let mut read = Self::default();
-        members(
-            object,
-            at,
-            |_| None,
-            |_: Option<()>, mut value| {
-                if value.name == "resourceType" {
-                    read.resource_type = value.read()?;
-                    Ok(())
-                } else {
-                    value.pass()
-                }
-            },
-        )?;
-        Ok(Given::Value(read))
+        let none = |_: &str| None::<(usize, ())>;
+        members(object, at, none, |_, mut value| match value.name {
+            "resourceType" => value.read(&mut read.resource_type),
+            _ => value.pass(),
+        })?;
+        *place = Given::Value(read);
+        Ok(())
     }
 }
 
@@ -158,7 +156,7 @@ fn each_element<'t, A: MapAccess<'t>>(
             let versions = versions.unwrap_or(NEITHER);
             if versions != BOTH {
                 let name = value.name;
-                let undeclared = || ElementFault::Undeclared(within, ElementName::new(name));
+                let undeclared = || ElementFault::Undeclared(within, CallersName::new(name));
                 value.at.reader.note_element(versions, undeclared);
             }
             each(Here { value, within })
@@ -173,8 +171,8 @@ struct Here<'v, 'r, A> {
 }
 
 impl<'t, A: MapAccess<'t>> Here<'_, '_, A> {
-    fn any<T: Json<'t>>(&mut self, _: &'static str) -> Result<Given<T>, A::Error> {
-        self.value.read()
+    fn any<T: Json<'t>>(&mut self, _: &'static str, place: &mut Given<T>) -> Result<(), A::Error> {
+        self.value.read(place)
     }
 
     /// Reads it, and notes when it is of another kind than `expected`.
@@ -182,37 +180,51 @@ impl<'t, A: MapAccess<'t>> Here<'_, '_, A> {
         &mut self,
         element: &'static str,
         expected: &'static str,
-    ) -> Result<Given<T>, A::Error> {
-        let read = self.value.read()?;
-        if let Given::Other(found) = read {
+        place: &mut Given<T>,
+    ) -> Result<(), A::Error> {
+        self.value.read(place)?;
+        if let Given::Other(found) = *place {
             let within = self.within;
             let shape = ResourceFault::Shape { within, element, found, expected };
             self.value.at.reader.note_shape(shape);
         }
-        Ok(read)
+        Ok(())
     }
 
-    fn text(&mut self, element: &'static str) -> Result<Given<Text<'t>>, A::Error> {
-        self.of_kind(element, "a string")
+    fn text(&mut self, element: &'static str, place: &mut Given<Text<'t>>) -> Result<(), A::Error> {
+        self.of_kind(element, "a string", place)
     }
 
-    fn texts(&mut self, element: &'static str) -> Result<Given<First<Text<'t>>>, A::Error> {
-        self.of_kind(element, "a list of strings")
+    fn texts(
+        &mut self,
+        element: &'static str,
+        place: &mut Given<First<Text<'t>>>,
+    ) -> Result<(), A::Error> {
+        self.of_kind(element, "a list of strings", place)
     }
 
-    fn family(&mut self, element: &'static str) -> Result<Given<OneOrMany<Text<'t>>>, A::Error> {
-        self.of_kind(element, "a string")
+    fn family(
+        &mut self,
+        element: &'static str,
+        place: &mut Given<OneOrMany<Text<'t>>>,
+    ) -> Result<(), A::Error> {
+        self.of_kind(element, "a string", place)
     }
 
     fn names(
         &mut self,
         element: &'static str,
-    ) -> Result<Given<OneOrMany<HumanName<'t>>>, A::Error> {
-        self.of_kind(element, "a list of HumanNames")
+        place: &mut Given<OneOrMany<HumanName<'t>>>,
+    ) -> Result<(), A::Error> {
+        self.of_kind(element, "a list of HumanNames", place)
     }
 
-    fn identifiers(&mut self, element: &'static str) -> Result<Given<Identifiers<'t>>, A::Error> {
-        self.of_kind(element, "a list of Identifiers")
+    fn identifiers(
+        &mut self,
+        element: &'static str,
+        place: &mut Given<Identifiers<'t>>,
+    ) -> Result<(), A::Error> {
+        self.of_kind(element, "a list of Identifiers", place)
     }
 }
 
@@ -232,23 +244,35 @@ pub struct OneOrMany<T> {
     pub is_list: bool,
 }
 
-impl<T> OneOrMany<T> {
-    fn one(given: Given<T>) -> Given<Self> {
-        given.map(|value| Self { first: Given::Value(value), is_list: false })
-    }
-}
-
 impl<'t, T: Json<'t>> Json<'t> for OneOrMany<T> {
     fn from_text(text: Cow<'t, str>) -> Given<Self> {
-        Self::one(T::from_text(text))
+        T::from_text(text).map(|first| Self { first, is_list: false })
     }
 
-    fn from_object<A: MapAccess<'t>>(object: A, at: At<'_>) -> Result<Given<Self>, A::Error> {
-        T::from_object(object, at).map(Self::one)
+    fn from_object<A: MapAccess<'t>>(
+        object: A,
+        at: At<'_>,
+        place: &mut Given<Self>,
+    ) -> Result<(), A::Error> {
+        let mut one = Given::Missing;
+        T::from_object(object, at, &mut one)?;
+        *place = one.map(|first| Self { first, is_list: false });
+        Ok(())
     }
 
-    fn from_list<A: SeqAccess<'t>>(list: A, at: At<'_>) -> Result<Given<Self>, A::Error> {
-        let first = First::<T>::from_list(list, at)?;
-        Ok(first.map(|First { first }| Self { first, is_list: true }))
+    fn from_list<A: SeqAccess<'t>>(
+        list: A,
+        at: At<'_>,
+        place: &mut Given<Self>,
+    ) -> Result<(), A::Error> {
+        let mut many = Given::Missing;
+        First::<T>::from_list(list, at, &mut many)?;
+        *place = match many {
+            Given::Value(First { first }) => Given::Value(Self { first, is_list: true }),
+            Given::Missing => Given::Missing,
+            Given::Null => Given::Null,
+            Given::Other(found) => Given::Other(found),
+        };
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Characters, Found};
+use super::{CallersName, Characters, Found};
 
 /// A part of the compact form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,14 +51,31 @@ pub enum TokenFault {
     NotJson(Part, usize),
     /// JSON, but no object.
     NotAnObject(Part, Found),
-    /// A name of this length stands twice in one object.
-    NameTwice(Part, usize),
+    /// A name stands twice in one object.
+    NameTwice(Part, CallersName),
     /// Lists and objects in each other beyond this many.
     TooDeep(Part, u8),
+    /// More values than this many.
+    TooMany(Part, usize),
     /// An `alg` other than `none`.
     Algorithm(Found),
     /// A `typ` other than `JWT`.
     Type(Found),
+}
+
+impl TokenFault {
+    /// The text for logs: without what the caller wrote.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the others hold nothing of the caller's")]
+    pub(crate) fn note(&self) -> String {
+        match self {
+            Self::NameTwice(part, name) => twice(*part, &name.hidden()),
+            _ => self.to_string(),
+        }
+    }
+}
+
+fn twice(part: Part, name: &str) -> String {
+    format!("the token's {} {name} twice in one object; expected each name once", Has(part))
 }
 
 /// What follows "Authorization header is not valid: ".
@@ -91,20 +108,15 @@ impl fmt::Display for TokenFault {
             Self::NotAnObject(part, found) => {
                 write!(out, "the token's {} {found}; expected one JSON object", Is(*part))
             }
-            Self::NameTwice(part, length) => write!(
-                out,
-                "the token's {} an object with a name of {} twice; expected each name once",
-                match part {
-                    Part::Header => "header has",
-                    Part::Claims => "claims have",
-                },
-                Characters(*length)
-            ),
+            Self::NameTwice(part, name) => out.write_str(&twice(*part, &name.told())),
             Self::TooDeep(part, limit) => write!(
                 out,
                 "the token's {} nested too deep; expected at most {limit} lists and objects in each other",
                 Is(*part)
             ),
+            Self::TooMany(part, limit) => {
+                write!(out, "the token's {} too many values; expected at most {limit}", Has(*part))
+            }
             Self::Algorithm(found) => write!(out, "the token's \"alg\" is {found}; expected none"),
             Self::Type(found) => write!(out, "the token's \"typ\" is {found}; expected JWT"),
         }
@@ -119,6 +131,18 @@ impl fmt::Display for Is {
         out.write_str(match self.0 {
             Part::Header => "header is",
             Part::Claims => "claims are",
+        })
+    }
+}
+
+/// A part with its other verb.
+struct Has(Part);
+
+impl fmt::Display for Has {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self.0 {
+            Part::Header => "header has",
+            Part::Claims => "claims have",
         })
     }
 }

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use super::{Characters, Found};
-use crate::names::FromCaller;
+use super::{CallersName, Characters, Found};
 
 /// Where in a resource something stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,24 +34,6 @@ impl fmt::Display for Within {
             Self::Identifier(place) => write!(out, "identifier[{place}]."),
             Self::Name(place) => write!(out, "name[{place}]."),
         }
-    }
-}
-
-/// The name of an element that FHIR does not have: a caller's text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ElementName {
-    length: usize,
-    plain: Option<FromCaller<Box<str>>>,
-}
-
-impl ElementName {
-    /// Keeps a name that may be repeated: short, of letters, digits and `_`, and with too few
-    /// digits to be a patient's number.
-    pub(in crate::token) fn new(name: &str) -> Self {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        let digits = name.bytes().filter(u8::is_ascii_digit).count();
-        let plain = (1..=64).contains(&name.len()) && name.bytes().all(allowed) && digits < 6;
-        Self { length: name.chars().count(), plain: plain.then(|| name.into()) }
     }
 }
 
@@ -102,7 +83,7 @@ impl ResourceFault {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ElementFault {
     /// One.
-    Undeclared(Within, ElementName),
+    Undeclared(Within, CallersName),
     /// So many more.
     More(usize),
 }
@@ -110,17 +91,17 @@ pub enum ElementFault {
 impl ElementFault {
     /// One such fault, for the documentation.
     pub(crate) fn example() -> Self {
-        Self::Undeclared(Within::Resource, ElementName::new("invalidField"))
+        Self::Undeclared(Within::Resource, CallersName::new("invalidField"))
     }
 
     /// What follows "JWT claim (name) is not a valid (resource): ", for the caller.
     pub(crate) fn text(&self, resource: &str) -> String {
         match self {
-            Self::Undeclared(within, ElementName { plain: Some(name), .. }) => {
+            Self::Undeclared(within, name) => {
                 let owner = within.data_type().unwrap_or(resource);
-                format!("{within}{}; {owner} has no such element", name.expose())
+                format!("{within}{}; {owner} has no such element", name.told())
             }
-            Self::Undeclared(..) | Self::More(_) => self.note(resource),
+            Self::More(_) => self.note(resource),
         }
     }
 
@@ -129,8 +110,7 @@ impl ElementFault {
         match self {
             Self::Undeclared(within, name) => {
                 let owner = within.data_type().unwrap_or(resource);
-                let length = Characters(name.length);
-                format!("{within}(a name of {length}); {owner} has no such element")
+                format!("{within}{}; {owner} has no such element", name.hidden())
             }
             Self::More(more) => format!("{more} more elements that {resource} does not have"),
         }
@@ -158,7 +138,7 @@ mod tests {
             ("a letter beyond ASCII", "é", "(a name of 1 character); Device has no such element"),
             ("nothing", "", "(a name of 0 characters); Device has no such element"),
         ] {
-            let fault = ElementFault::Undeclared(Within::Resource, ElementName::new(element));
+            let fault = ElementFault::Undeclared(Within::Resource, CallersName::new(element));
             assert_eq!(fault.text("Device"), told, "{name}");
             let length = element.chars().count();
             let note = fault.note("Device");
@@ -166,7 +146,7 @@ mod tests {
             assert!(element.is_empty() || !format!("{fault:?}").contains(element), "{name}");
         }
         let long = "a".repeat(65);
-        let fault = ElementFault::Undeclared(Within::Name(2), ElementName::new(&long));
+        let fault = ElementFault::Undeclared(Within::Name(2), CallersName::new(&long));
         let told = "name[2].(a name of 65 characters); HumanName has no such element";
         assert_eq!(fault.text("Practitioner"), told);
     }
