@@ -26,6 +26,13 @@ impl ServerName {
     }
 }
 
+impl ServerName {
+    /// The host alone.
+    pub fn host(&self) -> &str {
+        split(&self.0).map_or(&*self.0, |(host, _)| host)
+    }
+}
+
 impl FromStr for ServerName {
     type Err = NotAServerName;
 

@@ -77,12 +77,14 @@ fn show(old: &[Owned], new: &[Owned], metrics: &TlsMetrics) {
     for one in new {
         metrics.expiry.with_label_values(&labels(one)).set(one.1.at);
     }
-    for gone in old.iter().filter(|old| !new.iter().any(|new| labels(new) == labels(old))) {
+    let is_there = |gone: &Owned| new.iter().any(|new| labels(new) == labels(gone));
+    for gone in old.iter().filter(|old| !is_there(old)) {
         // Two that share their labels were one series, which the first removed.
         metrics.expiry.remove_label_values(&labels(gone)).unwrap_or_default();
     }
 }
 
-fn labels((owner, expiry): &Owned) -> [&str; 4] {
-    [owner, expiry.kind, &expiry.file, &expiry.subject]
+fn labels((owner, expiry): &Owned) -> [String; 4] {
+    let file = expiry.file.path.display().to_string();
+    [owner.clone(), expiry.kind.to_owned(), file, expiry.subject.clone()]
 }

@@ -1,11 +1,16 @@
 //! The TLS of listeners and upstreams, opened when a configuration is loaded: what its files have
 //! wrong is a mistake like any other.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
+
+use jiff::Timestamp;
 
 use crate::{
-    config::{Access, Listener, ListenerTls, Notebook, Settings, Upstream, UpstreamTls},
-    tls::{ClientTls, Material, Renewable, ServerTls},
+    config::{
+        Access, Listener, ListenerTls, Notebook, ServerName, Settings, TlsFile, Upstream,
+        UpstreamTls,
+    },
+    tls::{ClientTls, Material, Renewable, ServerTls, warning},
 };
 
 /// Beside each listener and each upstream its TLS, where it has any.
@@ -18,7 +23,11 @@ pub(super) struct Secure {
 pub(super) fn open(settings: &Settings, notebook: &Notebook) -> Option<Secure> {
     let server = |listener: &Listener| match &listener.access {
         Access::InsecureEveryoneIs(_) => Some(None),
-        Access::Tls(tls) => one(ListenerTls::clone(tls), notebook).map(Some),
+        Access::Tls(tls) => {
+            let opened = one(ListenerTls::clone(tls), notebook)?;
+            note_names(&opened, tls, &listener.server_names, notebook);
+            Some(Some(opened))
+        }
     };
     let client = |upstream: &Upstream| match &upstream.tls {
         None => Some(None),
@@ -33,9 +42,36 @@ pub(super) fn open(settings: &Settings, notebook: &Notebook) -> Option<Secure> {
     })
 }
 
+/// Warns of the names under which a listener is called that its certificate does not name.
+fn note_names(tls: &ServerTls, settings: &ListenerTls, names: &[ServerName], notebook: &Notebook) {
+    let acceptor = tls.current();
+    for name in names {
+        let host = name.host();
+        let is_number = host.starts_with('[') || host.parse::<IpAddr>().is_ok();
+        let named = host.parse().is_ok_and(|host| acceptor.names(&host));
+        if !is_number && !named {
+            let TlsFile { path, key, place } = &settings.certificate;
+            let message = format!(
+                "{} does not name {host}, which server_names holds; callers under that name will \
+                 refuse it",
+                path.display()
+            );
+            notebook.warn(*place, key.clone(), message);
+        }
+    }
+}
+
 fn one<M: Material>(settings: M::Settings, notebook: &Notebook) -> Option<Arc<Renewable<M>>> {
     match Renewable::open(settings) {
-        Ok(tls) => Some(Arc::new(tls)),
+        Ok(tls) => {
+            let now = Timestamp::now().as_second();
+            for expiry in tls.expiries() {
+                if let Some(message) = warning(&expiry, now) {
+                    notebook.warn(expiry.file.place, expiry.file.key, message);
+                }
+            }
+            Some(Arc::new(tls))
+        }
         Err(faults) => {
             for fault in faults {
                 let message = fault.to_string();

@@ -10,6 +10,8 @@ use openssl::{
     x509::{X509NameRef, X509Ref},
 };
 
+use crate::config::TlsFile;
+
 /// More names than this are not looked at: nobody registers as many for one system.
 const MOST_NAMES: usize = 100;
 
@@ -63,8 +65,8 @@ impl fmt::Debug for ClientCertificate {
 pub struct Expiry {
     /// `certificate`, `authority` or `revocation_list`.
     pub kind: &'static str,
-    /// The file that it stands in, as it was opened.
-    pub file: String,
+    /// The file that it stands in.
+    pub file: TlsFile,
     /// Whose it is, or who issued it when it is a list.
     pub subject: String,
     /// Its last second, since 1970 UTC.

@@ -47,7 +47,7 @@ impl Identity {
         }
         let expiry = |one: &X509| Expiry {
             kind: "certificate",
-            file: certificate.path.display().to_string(),
+            file: certificate.clone(),
             subject: name(one.subject_name()),
             at: seconds(one.not_after()),
         };

@@ -17,6 +17,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 mod trust;
+mod warnings;
 
 pub use certificate::{ClientCertificate, Expiry};
 pub use client::{Accepted, ClientTls, Credentials};
@@ -24,3 +25,4 @@ pub use fault::Fault;
 pub use refused::{NotAccepted, Refused};
 pub use renew::{Material, Renewable, Renewal};
 pub use server::{Acceptor, Caller, ServerTls, Verdict};
+pub use warnings::warning;

@@ -9,17 +9,18 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use gpconnect::names::HostName;
 use openssl::{
     error::ErrorStack,
     ssl::{
         AlpnError, Ssl, SslAcceptor, SslAcceptorBuilder, SslContext, SslMethod, SslOptions, SslRef,
         SslSessionCacheMode, SslVerifyMode, SslVersion, select_next_proto,
     },
-    x509::{X509PurposeId, X509VerifyResult, store::X509Store},
+    x509::{X509, X509PurposeId, X509VerifyResult, store::X509Store},
 };
 
 use super::{
-    certificate::{ClientCertificate, Expiry},
+    certificate::{ClientCertificate, Expiry, bears},
     fault::{Fault, both},
     files,
     identity::Identity,
@@ -52,6 +53,7 @@ pub struct Acceptor {
     /// For connections that an earlier acceptor took.
     store: X509Store,
     refusal: Refusal,
+    shown: Option<X509>,
     expiries: Vec<Expiry>,
 }
 
@@ -91,6 +93,11 @@ impl Verdict {
 }
 
 impl Acceptor {
+    /// Whether the certificate that it shows names a host.
+    pub fn names(&self, host: &HostName) -> bool {
+        self.shown.as_ref().is_some_and(|shown| bears(shown, host))
+    }
+
     /// Begins a handshake; what the library says of the caller's chain comes into the verdict.
     ///
     /// # Errors
@@ -204,6 +211,7 @@ impl Material for Acceptor {
             context: builder.build().into_context(),
             store,
             refusal: settings.refusal,
+            shown: identity.chain.first().cloned(),
             expiries: [identity.expiries, trust.expiries].concat(),
         })
     }

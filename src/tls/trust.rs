@@ -65,7 +65,7 @@ impl Trust {
                 }
                 expiries.push(Expiry {
                     kind: "authority",
-                    file: file.path.display().to_string(),
+                    file: TlsFile::clone(file),
                     subject: name(authority.subject_name()),
                     at: seconds(authority.not_after()),
                 });
@@ -77,7 +77,7 @@ impl Trust {
                 // One without a next update never ends.
                 expiries.extend(list.next_update().map(|ends| Expiry {
                     kind: "revocation_list",
-                    file: file.path.display().to_string(),
+                    file: TlsFile::clone(file),
                     subject: name(list.issuer_name()),
                     at: seconds(ends),
                 }));

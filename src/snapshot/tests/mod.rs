@@ -4,3 +4,4 @@ mod cases;
 mod estate;
 mod reload;
 mod scale;
+mod secure;
