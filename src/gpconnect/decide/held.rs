@@ -5,9 +5,9 @@ use super::{Fault, Permit, examine::Faults};
 use crate::{
     body,
     facts::{Field, UnixSeconds},
-    interaction::Verb,
+    interaction::{InteractionId, Verb},
     patients::{self, Patients},
-    policy::Policy,
+    policy::{Consumer, Policy},
     rejection::{Reason, Rejection},
 };
 
@@ -40,7 +40,9 @@ pub fn decide_body(
     policy: &Policy,
     now: UnixSeconds,
 ) -> BodyDecision {
-    let (patients, faults) = examine_body(body, in_query, permit, policy, now);
+    let sender = policy.consumer(permit.sender());
+    let interaction = permit.interaction();
+    let (patients, faults) = examine_body(body, in_query, interaction, sender, policy, now);
     let (mut outcome, mut reported) = (Ok(()), Vec::new());
     for Fault { reason, enforced } in faults {
         match (enforced, &outcome) {
@@ -53,15 +55,16 @@ pub fn decide_body(
 }
 
 /// The patients that query and body name, and what is wrong with them, in the order of the
-/// contract. The body of a GET is not looked at: it has none.
+/// contract: for [`decide_body`], and for `explain`, which looks also where there is no permit. The
+/// body of a GET is not looked at: it has none.
 pub fn examine_body(
     body: HeldBody<'_>,
     in_query: Patients,
-    permit: &Permit,
+    interaction: InteractionId,
+    sender: Option<&Consumer>,
     policy: &Policy,
     now: UnixSeconds,
 ) -> (Patients, Vec<Fault>) {
-    let interaction = permit.interaction();
     if interaction.row().verb == Verb::Get {
         return (in_query, Vec::new());
     }
@@ -75,6 +78,5 @@ pub fn examine_body(
     if interaction.is_operation() {
         faults.note(patients::check_clear(&patients));
     }
-    let sender = policy.consumer(permit.sender());
     (patients, faults.judged(sender, now))
 }
