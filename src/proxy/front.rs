@@ -13,7 +13,14 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::{BufMut, BytesMut};
-use gpconnect::{facts::Fields, headers, media, names::TraceId, outcome::Style, rejection::Reason};
+use gpconnect::{
+    facts::Fields,
+    headers,
+    media::{self, Format},
+    names::TraceId,
+    outcome::Style,
+    rejection::Reason,
+};
 use pingora::{
     apps::{HttpPersistentSettings, HttpServerApp, ServerApp},
     protocols::{Stream, http::ServerSession},
@@ -168,11 +175,9 @@ impl Front {
 
     /// Answers, tells log and metrics, and closes.
     async fn refuse(&self, mut stream: Stream, reason: &Reason, read: &[u8]) {
-        let fields = fields(read);
-        let sent = fields.trace_id.text().and_then(|text| text.parse::<TraceId>().ok());
+        let (sent, format) = made_out(read);
         let trace_id = sent.unwrap_or_else(|| TraceId::from_random(Uuid::new_v4().into_bytes()));
         let shared = &self.gateway.shared;
-        let format = media::wanted(&fields, query(read)).or_json();
         let style = Style { format, wording: shared.current.peek().wording };
         let answer = Answer::of(reason.clone(), trace_id, style).over(self.gateway.secure);
         shared.telemetry.finished(&refused_at_front(
@@ -238,6 +243,13 @@ async fn linger(stream: &mut Stream) -> std::io::Result<()> {
 pub(super) fn client(stream: &Stream) -> Option<IpAddr> {
     let digest = stream.get_socket_digest()?;
     digest.peer_addr()?.as_inet().map(SocketAddr::ip)
+}
+
+/// What the answer to a refused head takes from it: the trace id, if that is a UUID, and the format.
+pub(super) fn made_out(read: &[u8]) -> (Option<TraceId>, Format) {
+    let fields = fields(read);
+    let sent = fields.trace_id.text().and_then(|text| text.parse().ok());
+    (sent, media::wanted(&fields, query(read)).or_json())
 }
 
 /// The query of a refused head, as far as one can be made out, for the answer's format.

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
 use gpconnect::{
-    Permit, Rejection, facts::Fields, names::TraceId, outcome::Style, rejection::Reason,
+    Permit, Rejection, facts::Fields, media::Format, names::TraceId, outcome::Style,
+    rejection::Reason,
 };
 use http::header;
 use pingora::{http::RequestHeader, proxy::Session};
@@ -14,7 +15,7 @@ use tokio::io::{AsyncWriteExt, DuplexStream};
 
 use super::{
     answer::Answer,
-    body, convert,
+    body, convert, front,
     head::{self, Rules, Scan},
     request::Outgoing,
 };
@@ -164,6 +165,12 @@ fn strip_hop_by_hop(head: &mut RequestHeader) {
     for name in named.iter().map(String::as_str).chain(ALWAYS) {
         head.remove_header(name);
     }
+}
+
+/// What the answer to a head that stage 1 refused takes from it: the trace id, if that is a UUID, and
+/// the format.
+pub fn made_out(message: &[u8]) -> (Option<TraceId>, Format) {
+    front::made_out(message)
 }
 
 /// The answer that a refusal gets, as it goes over the wire.

@@ -13,15 +13,25 @@ use serde_json::Value;
 use super::{
     case::Place,
     hide::Hide,
-    report::{Answer, Issue},
+    report::{Answer, Fault, Issue},
 };
 use crate::proxy::rehearsal::Refusal;
 
 /// What stands where the gateway writes a UUID of its own.
 pub(super) const NEW_UUID: &str = "(a new UUID)";
 
-/// The answer for `rejection`.
-pub(super) fn answer(rejection: Rejection, seen: &Seen, place: &Place<'_>) -> Answer {
+/// The answer for `rejection`, which tells some of `faults`.
+pub(super) fn answer(
+    rejection: Rejection,
+    faults: &[(Reason, Fault)],
+    seen: &Seen,
+    place: &Place<'_>,
+) -> Answer {
+    let number = |told: &Reason| {
+        faults.iter().find(|(reason, _)| reason == told).map(|(_, fault)| fault.number)
+    };
+    let numbers: Vec<_> =
+        std::iter::once(&rejection.reason).chain(&rejection.also).map(number).collect();
     let also = rejection.also.into_iter().map(|reason| redacted(reason, place.hide)).collect();
     let rejection = Rejection { reason: redacted(rejection.reason, place.hide), also };
     let wording = place.snapshot.wording;
@@ -30,12 +40,12 @@ pub(super) fn answer(rejection: Rejection, seen: &Seen, place: &Place<'_>) -> An
     let own = TraceId::from_random(place.random).to_string();
     let hidden = |value: String| if value == own { NEW_UUID.to_owned() } else { value };
     let headers = refusal.headers.into_iter();
-    let issues = std::iter::once(&rejection.reason).chain(&rejection.also);
+    let issues = std::iter::once(&rejection.reason).chain(&rejection.also).zip(numbers);
     Answer {
         status: refusal.status,
         phrase: phrase(refusal.status),
         headers: headers.map(|(name, value)| (name.to_owned(), hidden(value))).collect(),
-        issues: issues.map(|reason| issue(reason, wording)).collect(),
+        issues: issues.map(|(reason, fault)| issue(reason, fault, wording)).collect(),
         body: body(&refusal.body, seen.format),
     }
 }
@@ -45,13 +55,13 @@ pub(super) fn phrase(status: u16) -> &'static str {
     status.canonical_reason().unwrap_or("Error")
 }
 
-fn issue(reason: &Reason, wording: Wording) -> Issue {
+fn issue(reason: &Reason, fault: Option<usize>, wording: Wording) -> Issue {
     let Row(status, issue_type, code, _) = reason.answer_as(wording);
     let details = match code {
         Code::Spine(code, _) => code.to_owned(),
         Code::Proxy | Code::ProxyMethod => status.to_string(),
     };
-    Issue { code: issue_type.as_str(), details, diagnostics: reason.diagnostics() }
+    Issue { fault, code: issue_type.as_str(), details, diagnostics: reason.diagnostics() }
 }
 
 fn body(bytes: &[u8], format: Format) -> Value {
@@ -86,7 +96,7 @@ pub(super) fn redacted(reason: Reason, hide: Hide) -> Reason {
 /// What is wrong, as a sentence: the proxy's vocabulary has none.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the others are sentences")]
 pub(super) fn sentence(reason: &Reason) -> String {
-    match reason {
+    let text = match reason {
         Reason::MediaTypeUnsupported(_)
         | Reason::BodyEncoded
         | Reason::SenderNotCaller(_)
@@ -102,5 +112,8 @@ pub(super) fn sentence(reason: &Reason) -> String {
             "no data sharing agreement of the two organisations covers this".into()
         }
         other => other.diagnostics(),
-    }
+    };
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
 }

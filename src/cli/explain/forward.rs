@@ -89,6 +89,8 @@ fn sent(line: &[u8], permit: &Permit, arrived: &Arrived, place: &Place<'_>) -> O
         hidden_token(&value)
     } else if value == own.as_str() {
         NEW_UUID.to_owned()
+    } else if is(TRACE_ID) && value.parse::<TraceId>().is_err() {
+        place.hide.value(&value)
     } else if SHOWN.iter().any(|known| is(known)) {
         place.hide.plain(&value)
     } else {

@@ -56,12 +56,16 @@ impl Hide {
             return shown(target);
         }
         let (path, query) = target.split_once('?').map_or((target, None), |(p, q)| (p, Some(q)));
-        let is_proxy = ["/https:/", "/https%3"].iter().any(|start| path.starts_with(start));
+        let authority = match path.strip_prefix("/https:/") {
+            Some(behind) if behind.starts_with('/') => Some(3),
+            Some(_) => Some(2),
+            None => None,
+        };
         let mut segments = path.split('/').peekable();
         let mut shown_path = String::new();
         let (mut place, mut before) = (0, "");
         while let Some(segment) = segments.next() {
-            let is_authority = is_proxy && (2..=3).contains(&place);
+            let is_authority = authority == Some(place);
             let is_version = matches!(before, "STU3" | "DSTU2");
             if is_authority || is_version || place <= 1 {
                 shown_path.push_str(segment);
@@ -83,7 +87,15 @@ impl Hide {
 fn path_segment(segment: &str) -> String {
     let known = matches!(
         segment,
-        "" | "https:" | "gpconnect" | "structured" | "documents" | "fhir" | "STU3" | "DSTU2"
+        "" | "."
+            | ".."
+            | "https:"
+            | "gpconnect"
+            | "structured"
+            | "documents"
+            | "fhir"
+            | "STU3"
+            | "DSTU2"
     );
     let is_practice = segment.parse::<gpconnect::names::OdsCode>().is_ok()
         && !segment.bytes().all(|byte| byte.is_ascii_digit());
@@ -185,6 +197,16 @@ mod tests {
                 "a short id",
                 "/A20047/STU3/1/gpconnect/Patient/17",
                 "/A20047/STU3/1/gpconnect/Patient/{id}",
+            ),
+            (
+                "proxy form, folded",
+                "/https:/gp.example/A20047/STU3/1/gpconnect/Patient/17",
+                "/https:/gp.example/A20047/STU3/1/gpconnect/Patient/{id}",
+            ),
+            (
+                "proxy form, encoded",
+                "/https%3A%2F%2Fgp.example/Patient/17",
+                "/https%3A%2F%2Fgp.example/Patient/{id}",
             ),
             ("a number as path", "/A20047/9000000009", "/A20047/{id}"),
             ("a number in front", "/9000000009/STU3", "/(NHS number)/STU3"),

@@ -6,6 +6,7 @@ use gpconnect::{
     contract::{Check, Stage},
     decide::{self, Examination, examine},
     facts::{Fields, UnixSeconds},
+    names::TraceId,
     policy::Consumer,
     rejection::Reason,
 };
@@ -14,6 +15,7 @@ use super::{
     answer, case,
     case::{Case, Framing, Head, Place},
     forward,
+    hints::Hints,
     looks::{Look, look},
     place,
     report::{Asked, Caller, CheckFound, Explained, Fault, StageFound, System, Verdict},
@@ -21,7 +23,7 @@ use super::{
 };
 use crate::{
     cli::moment,
-    proxy::rehearsal::{Arrived, arrive},
+    proxy::rehearsal::{Arrived, arrive, made_out},
 };
 
 /// Explains one request.
@@ -40,7 +42,7 @@ pub(super) async fn explain(source: &Source, place: &Place<'_>) -> Result<Explai
             Judge { source, place, head, front: None, arrived: Some((&arrived, &body)) }.explain()
         }
         Err(reason) => {
-            let head = made_out(&source.message);
+            let head = as_meant(&source.message);
             Judge { source, place, head, front: Some(&reason), arrived: None }.explain()
         }
     })
@@ -52,13 +54,13 @@ fn of_arrived<'m>(arrived: &'m Arrived, message: &'m [u8]) -> Head<'m> {
         method: arrived.method(),
         target: arrived.target(),
         fields: arrived.fields(),
-        ..made_out(message)
+        ..as_meant(message)
     }
 }
 
 /// What can be made out of a head, also of one that is refused: so that the stages behind can tell
 /// what else is wrong.
-fn made_out(message: &[u8]) -> Head<'_> {
+fn as_meant(message: &[u8]) -> Head<'_> {
     let end = memchr::memmem::find(message, b"\r\n\r\n").map_or(message.len(), |end| end + 4);
     let head = message.get(..end).unwrap_or_default();
     let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
@@ -73,7 +75,9 @@ fn made_out(message: &[u8]) -> Head<'_> {
         let colon = memchr::memchr(b':', line).unwrap_or_default();
         let (name, value) = line.split_at_checked(colon).unwrap_or_default();
         let value = value.get(1..).unwrap_or_default().trim_ascii();
-        fields.note(str::from_utf8(name).unwrap_or_default(), value);
+        // As it was meant: a refused name is told by stage 1, and not once more as missing.
+        let name = str::from_utf8(name).unwrap_or_default().trim().replace('_', "-");
+        fields.note(&name, value);
     }
     let framing = match (value("Transfer-Encoding"), text("Content-Length")) {
         (Some(_), _) => Framing::Chunked,
@@ -125,7 +129,12 @@ impl Judge<'_, '_, '_> {
         let examination = examine(&request, policy);
         let mut faults = self.faults(&examination);
         let stages = self.stages(&examination, &faults);
-        let decision = examination.into_decision();
+        let mut decision = examination.into_decision();
+        if self.front.is_some() {
+            let (sent, format) = made_out(&self.source.message);
+            decision.seen.trace_id = sent.unwrap_or(TraceId::from_random(place.random));
+            decision.seen.format = format;
+        }
         let body_fault = self.arrived.and_then(|(_, body)| body.as_ref().err());
         let refused = match (self.front, &decision.outcome, body_fault) {
             (Some(reason), _, _) => Some(reason.clone().into()),
@@ -146,8 +155,9 @@ impl Judge<'_, '_, '_> {
             at: moment::utc(place.now).unwrap_or_else(|| place.now.to_string()),
             config: place.config.clone(),
             stages,
+            answer: refused
+                .map(|rejection| answer::answer(rejection, &faults, &decision.seen, place)),
             faults: faults.into_iter().map(|(_, fault)| fault).collect(),
-            answer: refused.map(|rejection| answer::answer(rejection, &decision.seen, place)),
             forward: permit.zip(self.arrived).and_then(|(permit, (arrived, body))| {
                 let length = body.as_ref().map_or(0, Bytes::len);
                 forward::forward(permit, arrived, length, place)
@@ -196,9 +206,18 @@ impl Judge<'_, '_, '_> {
         let body = self.arrived.and_then(|(_, body)| body.as_ref().err()).map(enforced);
         let all = front.into_iter().chain(others.cloned()).chain(body);
         let sender = examination.sender.map(|(_, consumer)| consumer);
+        let claims = case::claims(&self.head.fields, self.place.snapshot.limits.token_bytes);
+        let hints = Hints {
+            place: self.place,
+            head: &self.head,
+            examination,
+            claims: claims.as_ref(),
+            body_bytes: self.source.message.len().saturating_sub(self.head.bytes),
+        };
         all.zip(1..)
             .map(|(fault, number)| {
-                let told = self.fault(&fault, number, sender);
+                let here = hints.of(&fault.reason);
+                let told = Fault { here, ..self.fault(&fault, number, sender) };
                 (fault.reason, told)
             })
             .collect()
@@ -222,6 +241,7 @@ impl Judge<'_, '_, '_> {
             line: line.flatten(),
             says: answer::sentence(&answer::redacted(reason.clone(), self.place.hide)),
             fix: reason.fix().into_owned(),
+            here: None,
             until,
         }
     }

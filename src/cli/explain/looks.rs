@@ -172,7 +172,7 @@ fn interaction(check: Check, case: &Case<'_, '_, '_>) -> Look {
         }
         (Check::InteractionKnown, Some(id)) => saw(id.short()),
         (Check::InteractionKnown, None) => {
-            saw(resembles(case.head.fields.interaction_id.text().unwrap_or_default()))
+            saw(case.place.hide.value(case.head.fields.interaction_id.text().unwrap_or_default()))
         }
         (Check::InteractionClear, _) if !sent.is_absent() => {
             Look::NotNeeded("Ssp-InteractionID was sent")
@@ -204,20 +204,6 @@ fn of_interaction(check: Check, id: InteractionId, case: &Case<'_, '_, '_>) -> L
             Some(value) => saw(case.place.hide.plain(value)),
             None => RAN,
         },
-    }
-}
-
-/// An unknown id: how long it is, and the one that it may have been meant to be.
-fn resembles(text: &str) -> String {
-    let length = counted(text.chars().count(), "character");
-    let urns = InteractionId::all().map(InteractionId::urn);
-    let near = urns
-        .map(|urn| (strsim::damerau_levenshtein(text, urn), urn))
-        .min()
-        .filter(|(distance, urn)| *distance <= urn.len() / 4);
-    match near {
-        Some((_, urn)) => format!("{length}; meant is perhaps {urn}"),
-        None => length,
     }
 }
 

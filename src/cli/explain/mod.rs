@@ -8,6 +8,7 @@ mod curl;
 mod decisions;
 mod forward;
 mod hide;
+mod hints;
 mod judge;
 mod looks;
 mod place;
@@ -55,13 +56,16 @@ pub(crate) fn run(arguments: &Arguments) -> Ended {
 }
 
 fn explain(arguments: &Arguments, snapshot: &Snapshot) -> Result<Explained, String> {
-    let now = moment::parse(&arguments.at, moment::now());
-    let now = now.ok_or("--at: lies beyond the calendar")?;
     // Clap asks for a request unless --checks is given.
     let request = arguments.request.as_deref().unwrap_or_default();
-    let source = source::read(request, &arguments.curl)?;
+    told(arguments, snapshot, &source::read(request, &arguments.curl)?)
+}
+
+fn told(arguments: &Arguments, snapshot: &Snapshot, source: &Source) -> Result<Explained, String> {
+    let now = moment::parse(&arguments.at, moment::now());
+    let now = now.ok_or("--at: lies beyond the calendar")?;
     let listener = listener(snapshot, arguments.listener.as_deref())?;
-    let (candidates, because) = caller(snapshot, listener, &source, arguments.caller)?;
+    let (candidates, because) = caller(snapshot, listener, source, arguments.caller)?;
     let place = Place {
         snapshot,
         listener,
@@ -75,7 +79,7 @@ fn explain(arguments: &Arguments, snapshot: &Snapshot) -> Result<Explained, Stri
     // The engine reads the request from a pipe in memory, with its own clock for deadlines.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|fault| format!("can't start threads: {fault}"))?;
-    runtime.block_on(judge::explain(&source, &place))
+    runtime.block_on(judge::explain(source, &place))
 }
 
 fn view(arguments: &Arguments, paint: Paint) -> View {

@@ -127,6 +127,8 @@ pub(super) struct Fault {
     pub(super) line: Option<usize>,
     pub(super) says: String,
     pub(super) fix: String,
+    /// What would be right here, by the directory.
+    pub(super) here: Option<String>,
     /// Until when it is only reported, in UTC.
     pub(super) until: Option<String>,
 }
@@ -145,6 +147,8 @@ pub(super) struct Answer {
 /// An issue of the answer.
 #[derive(Debug, Serialize)]
 pub(super) struct Issue {
+    /// The number of its fault.
+    pub(super) fault: Option<usize>,
     pub(super) code: &'static str,
     pub(super) details: String,
     pub(super) diagnostics: String,

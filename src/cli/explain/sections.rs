@@ -3,7 +3,7 @@
 /// Number and subject, in the order of the tables.
 #[rustfmt::skip]
 pub(super) const SECTIONS: &[(&str, &str)] = &[
-    ("gp-connect 2",   "service root URLs and the two forms of a request target"),
+    ("gp-connect 2",   "addressing: the request line, service roots, the two forms of a target"),
     ("gp-connect 2.2", "the proxy form, and its comparison with the registered endpoint"),
     ("gp-connect 3",   "interaction ids against verb and path"),
     ("gp-connect 4.1", "request headers from the consumer"),

@@ -1,6 +1,8 @@
 //! The explanation as text, for whoever has to mend the request.
 
-use super::report::{Answer, CheckFound, Explained, Fault, Forward, Origin, StageFound, Verdict};
+use super::report::{
+    Answer, CheckFound, Explained, Fault, Forward, Issue, Origin, StageFound, Verdict,
+};
 use super::sections::subject;
 use crate::cli::output::{Paint, counted, printable};
 
@@ -27,7 +29,7 @@ impl View {
         }
         text.push_str(&self.faults(&explained.faults));
         if let Some(answer) = &explained.answer {
-            text.push_str(&self.answer(answer));
+            text.push_str(&self.answer(answer, &explained.faults));
         }
         if let Some(forward) = &explained.forward {
             text.push_str(&self.forward(forward));
@@ -82,8 +84,9 @@ impl View {
     }
 
     fn row(&self, check: &CheckFound) -> String {
-        let numbers: Vec<_> = check.faults.iter().map(ToString::to_string).collect();
-        let refers = if numbers.is_empty() { None } else { Some(numbers.join(", ")) };
+        // Those of one check follow each other.
+        let ends = check.faults.first().zip(check.faults.last());
+        let refers = ends.map(|(first, last)| numbers(*first, *last));
         let found = match (check.found.as_str(), refers) {
             ("", None) => check.looks_at.to_owned(),
             (found, None) => found.to_owned(),
@@ -131,24 +134,30 @@ impl View {
     }
 
     fn fault(&self, fault: &Fault) -> String {
-        let line = fault.line.map(|line| format!(" (line {line})")).unwrap_or_default();
+        let line = fault.line.map(|line| format!("line {line}: ")).unwrap_or_default();
         let until = fault.until.as_ref().map(|until| format!(", enforced from {until}"));
         let untold = if fault.told || !fault.enforced { "" } else { ", not told in the answer" };
-        let says = wrapped(&format!("{}{line}", fault.says), 5);
+        let says = wrapped(&format!("{line}{}", fault.says), 5);
         let mark = format!("{:>3}.", fault.number);
-        format!(
-            "{mark} {}\n     {}\n     {}, {}, {} ({}){}{untold}\n",
-            self.paint.strong(&says),
-            wrapped(&fault.fix, 5),
+        let here = fault.here.as_ref().map(|here| format!("\n     Here: {}", wrapped(here, 11)));
+        let reference = format!(
+            "{}, {}, {} ({}){}{untold}",
             fault.fault,
             fault.status,
             fault.section,
             subject(fault.section),
             until.unwrap_or_default(),
+        );
+        format!(
+            "{mark} {}\n     {}{}\n     {}\n",
+            self.paint.strong(&says),
+            wrapped(&fault.fix, 5),
+            here.unwrap_or_default(),
+            wrapped(&reference, 5),
         )
     }
 
-    fn answer(&self, answer: &Answer) -> String {
+    fn answer(&self, answer: &Answer, faults: &[Fault]) -> String {
         let mut text = String::from("\nThe gateway would answer\n");
         let status = format!("HTTP/1.1 {} {}", answer.status, answer.phrase);
         text.push_str(&format!("   {}\n", self.paint.bad(&status)));
@@ -164,10 +173,7 @@ impl View {
         }
         let count = counted(answer.issues.len(), "issue");
         text.push_str(&format!("   OperationOutcome with {count} (--body prints it)\n"));
-        for issue in &answer.issues {
-            let line = format!("{} {}: {}", issue.code, issue.details, issue.diagnostics);
-            text.push_str(&format!("   - {}\n", wrapped(&line, 5)));
-        }
+        text.push_str(&issues(&answer.issues, faults));
         text
     }
 
@@ -212,6 +218,43 @@ impl View {
             None => self.paint.good("Would pass."),
         };
         format!("\n{verdict}{tail}\n")
+    }
+}
+
+/// The issues; those that say what a fault above says are named by its number.
+fn issues(issues: &[Issue], faults: &[Fault]) -> String {
+    let says_the_same = |issue: &Issue| {
+        faults.iter().any(|it| Some(it.number) == issue.fault && it.says == issue.diagnostics)
+    };
+    let mut text = String::new();
+    let mut rest = issues.iter().peekable();
+    while let Some(issue) = rest.next() {
+        let kind = format!("{} {}", issue.code, issue.details);
+        let Some(first) = issue.fault.filter(|_| says_the_same(issue)) else {
+            let line = format!("{kind}: {}", issue.diagnostics);
+            text.push_str(&format!("   - {}\n", wrapped(&line, 5)));
+            continue;
+        };
+        let mut last = first;
+        let follows = |next: &Issue, last: usize| {
+            (next.code, &next.details) == (issue.code, &issue.details)
+                && next.fault == Some(last + 1)
+                && says_the_same(next)
+        };
+        while rest.next_if(|next| follows(next, last)).is_some() {
+            last += 1;
+        }
+        text.push_str(&format!("   - {kind}: as {} above\n", numbers(first, last)));
+    }
+    text
+}
+
+/// The numbers from `first` to `last`.
+fn numbers(first: usize, last: usize) -> String {
+    match last - first {
+        0 => first.to_string(),
+        1 => format!("{first} and {last}"),
+        _ => format!("{first} to {last}"),
     }
 }
 
