@@ -129,9 +129,9 @@ pub(super) fn check(head: &[u8], rules: &Rules<'_>) -> Result<Accepted, Reason> 
     Ok(Accepted { cut })
 }
 
-/// Up to the next CRLF, and what follows it.
+/// Up to the next CRLF, and what follows it. The last line stands without its own.
 fn cut_line(lines: &[u8]) -> (&[u8], &[u8]) {
-    let end = memchr(b'\n', lines).unwrap_or(lines.len());
+    let Some(end) = memchr(b'\n', lines) else { return (lines, &[]) };
     let line = lines.get(..end).unwrap_or_default();
     (line.strip_suffix(b"\r").unwrap_or(line), lines.get(end + 1..).unwrap_or_default())
 }

@@ -48,6 +48,7 @@ fn ordinary_heads_pass() {
     }
 }
 
+/// gp-connect 2.2.
 #[test]
 fn the_absolute_form_is_cut_to_a_path() {
     let lines = "GET http://gw.example/https://gp.example/a HTTP/1.1\nHost: GW.example\n\n";
@@ -90,6 +91,7 @@ fn what_two_parsers_could_read_in_two_ways_is_refused() {
         ("no name", ": x", "head_malformed"),
         ("a NUL", "X: a\0b", "head_malformed"),
         ("a bare CR", "X: a\rb", "head_malformed"),
+        ("a CR before the last line's end", "X: a\r", "head_malformed"),
         ("encoded body", "Content-Encoding: gzip", "body_encoded"),
         ("a long body", "Content-Length: 65537", "body_too_long"),
         ("another expectation", "Expect: 200-ok", "head_malformed"),
