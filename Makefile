@@ -1,13 +1,14 @@
 # make demo    a simulated GP estate with the gateway in front of it, on this machine
 # make test    every test
 # make lint    formatting, clippy, dependency rules
-# make soak    what takes long: a region of 10,000 practices and a million agreements, in release
+# make fuzz    strange bytes for everything that reads them, FUZZ_SECONDS (60) each, two at a time
+# make soak    what takes long: a region of 10,000 practices and a million agreements, and make fuzz
 # make bench   CPU per request beside a bare pingora proxy and HAProxy (some minutes)
 # Each installs what a Debian machine with a Rust toolchain lacks for it.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak lint bench setup setup-tests
+.PHONY: help demo test fuzz soak lint bench setup setup-tests
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -18,8 +19,13 @@ demo: setup
 test: setup setup-tests
 	cargo test --locked
 
+fuzz: setup
+	@deploy/setup fuzz
+	FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) fuzz/run $(ARGS)
+
 soak: setup setup-tests
 	cargo test --release --locked --lib -- --ignored
+	$(MAKE) fuzz
 
 lint:
 	cargo fmt --check

@@ -19,7 +19,38 @@ use super::{
     head::{self, Rules, Scan},
     request::Outgoing,
 };
-use crate::snapshot::Snapshot;
+use crate::{
+    config::{Limits, ServerName},
+    snapshot::Snapshot,
+};
+
+/// Stage 1 for the head of `message` alone, whose bytes arrive `piece` at a time: the head that the
+/// engine is given. None when it has no end.
+///
+/// # Errors
+/// What the front refuses it with.
+pub fn admit(
+    message: &[u8],
+    piece: usize,
+    limits: &Limits,
+    server_names: &[ServerName],
+) -> Option<Result<BytesMut, Reason>> {
+    let rules = Rules { limits: *limits, server_names };
+    let mut scan = Scan::default();
+    let arrived = (1..).map(|pieces: usize| pieces.saturating_mul(piece).min(message.len()));
+    let whole = message.len();
+    let arrived = arrived.take_while(|arrived| *arrived < whole).chain([whole]);
+    let found = arrived
+        .filter_map(|arrived| scan.end(message.get(..arrived)?, &rules).transpose())
+        .next()?;
+    let head = found.map(|end| message.get(..end).unwrap_or_default());
+    Some(head.and_then(|head| {
+        let accepted = head::check(head, &rules)?;
+        let mut bytes = BytesMut::from(head);
+        accepted.into_origin_form(&mut bytes);
+        Ok(bytes)
+    }))
+}
 
 /// A request that stage 1 let in.
 pub struct Arrived {

@@ -17,6 +17,7 @@ mod bytes;
 mod exchanges;
 mod exposition;
 mod fhir_client;
+mod finds;
 mod harness;
 mod interactions;
 mod lifecycle;

@@ -1,0 +1,35 @@
+//! What must hold for any bytes at all: a function for each kind of input, which panics when it
+//! doesn't. The fuzz targets call them, and so do the gateway's ordinary tests, with all seeds and
+//! finds: this file is a module there, so it knows nothing of its own name.
+
+mod body;
+mod configuration;
+mod decision;
+mod head;
+mod headers;
+mod plain;
+mod target;
+mod token;
+mod world;
+
+pub use body::body;
+pub use configuration::configuration;
+pub use decision::decision;
+pub use head::head;
+pub use headers::headers;
+pub use target::target;
+pub use token::token;
+
+/// Panics when it does not hold for these bytes.
+pub type Property = fn(&[u8]);
+
+/// Every property with its name, which is that of its target and of its folders of inputs.
+pub const PROPERTIES: [(&str, Property); 7] = [
+    ("body", body),
+    ("configuration", configuration),
+    ("decision", decision),
+    ("head", head),
+    ("headers", headers),
+    ("target", target),
+    ("token", token),
+];
