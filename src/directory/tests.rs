@@ -121,6 +121,7 @@ fn code(text: &str) -> OdsCode {
     text.parse().unwrap()
 }
 
+/// gp-connect 1.
 #[test]
 fn a_practice_has_an_endpoint_for_each_capability_of_its_systems() {
     let policy = policy(&[ORGANISATIONS, SYSTEMS, RULES]);
@@ -148,6 +149,7 @@ fn a_practice_has_an_endpoint_for_each_capability_of_its_systems() {
     assert!(policy.find_practice(code("RXX01")).is_none(), "a consumer is no practice");
 }
 
+/// gp-connect 10.
 #[test]
 fn everything_is_off_that_is_not_switched_on() {
     let policy = policy(&[ORGANISATIONS, SYSTEMS, RULES]);
@@ -159,6 +161,7 @@ fn everything_is_off_that_is_not_switched_on() {
     assert!(!harbour.enablement.gp_connect && harbour.enablement.capabilities.is_empty());
 }
 
+/// gp-connect 10.
 #[test]
 fn agreements_add_up_per_pair_of_organisations() {
     let policy = policy(&[ORGANISATIONS, SYSTEMS, RULES]);
@@ -194,6 +197,7 @@ fn sections_stand_in_any_file_and_any_order() {
     }
 }
 
+/// gp-connect 1.
 #[test]
 fn a_system_that_provides_and_consumes_has_one_asid_and_one_party_key() {
     let consumer = |asid: &str, organisation: &str, party_key: &str| {

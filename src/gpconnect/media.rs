@@ -184,6 +184,7 @@ mod tests {
 
     /// gp-connect 6: `_format` before `Accept` before `Content-Type`; lists, weights, parameters and
     /// the old spellings are ordinary.
+    /// gp-connect 2.4.
     #[test]
     fn the_format_is_taken_from_the_first_place_that_names_one() {
         use Format::{Json, Xml};

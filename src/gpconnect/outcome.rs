@@ -173,6 +173,7 @@ mod tests {
 
     /// gp-connect 3, 4.1, 7.4, 7.5: every fault with status, challenge and whole body in both
     /// syntaxes, in both vocabularies.
+    /// gp-connect 9.
     #[test]
     fn every_refusal_has_its_whole_body() {
         let mut table = String::new();

@@ -283,6 +283,7 @@ mod tests {
 
     /// gp-connect 2.2 and 5: what is none of both forms is 404, what can be read in two ways 400, a
     /// verb that GP Connect never carries 405.
+    /// gp-connect 2.4, 3 and 16.
     #[test]
     fn other_targets_are_refused() {
         for (name, target, word) in [

@@ -125,6 +125,7 @@ impl Answer {
 mod tests {
     use super::*;
 
+    /// gp-connect 4.3.
     #[test]
     fn an_answer_has_its_headers_on_the_wire() {
         let trace_id = "629ea9ba-a077-4d99-b289-7a9b19fd4e03".parse().unwrap();

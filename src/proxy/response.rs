@@ -108,6 +108,7 @@ mod tests {
         lines
     }
 
+    /// gp-connect 4.3.
     #[test]
     fn an_answer_gets_what_every_answer_has() {
         let trace = "ssp-traceid: 629ea9ba-a077-4d99-b289-7a9b19fd4e03";

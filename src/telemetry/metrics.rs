@@ -332,6 +332,7 @@ mod tests {
         String::from_utf8(metrics.text().unwrap()).unwrap()
     }
 
+    /// gp-connect 15.
     #[test]
     fn a_finished_request_is_counted_in_both_kinds() {
         let metrics = Metrics::new().unwrap();

@@ -187,6 +187,7 @@ pub(super) fn example() -> Record<'static> {
 mod tests {
     use super::*;
 
+    /// gp-connect 14.
     #[test]
     fn five_words_say_how_it_ended() {
         let with = |change: fn(&mut Record<'static>)| {

@@ -212,6 +212,7 @@ fn a_change_is_seen_and_a_fault_told_when_it_lasts() {
     assert!(!tls.is_stale());
 }
 
+/// gp-connect 8.
 #[test]
 fn everything_that_ends_is_listed() {
     let files = Files::new();

@@ -10,6 +10,7 @@ use crate::harness::interactions::{
 use crate::harness::{Call, Form, Mode, World};
 use crate::resources::FREE_SLOTS;
 
+/// gp-connect 2.2 and 2.4.
 #[tokio::test]
 async fn a_target_arrives_byte_for_byte() {
     let world = World::start(|_| {}).await;

@@ -14,6 +14,7 @@ use crate::resources::FREE_SLOTS;
 
 const BY_NHS_NUMBER: &str = "Patient?identifier=https://fhir.nhs.uk/Id/nhs-number%7C9000000009";
 
+/// gp-connect 4.1 and 4.3.
 #[tokio::test]
 async fn an_answer_is_the_providers_with_our_headers_added() {
     let world = World::start(|_| {}).await;
@@ -51,6 +52,7 @@ async fn an_answer_is_the_providers_with_our_headers_added() {
     }
 }
 
+/// gp-connect 4.3, 5 and 15.
 #[tokio::test]
 async fn every_status_passes_with_its_body() {
     let provider = Provider::start(|request: &Request<()>| {
@@ -79,6 +81,7 @@ async fn every_status_passes_with_its_body() {
     }
 }
 
+/// gp-connect 4.3.
 #[tokio::test]
 async fn headers_pass_except_those_of_the_hop() {
     let provider = Provider::start(|_| {

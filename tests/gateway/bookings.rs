@@ -117,6 +117,7 @@ async fn an_appointment_lives_its_life_in_both_modes() {
     }
 }
 
+/// gp-connect 5.
 #[tokio::test]
 async fn of_two_who_book_one_slot_one_gets_it() {
     let world = World::start(|_| {}).await;

@@ -132,6 +132,7 @@ async fn pass(payloads: Vec<Payload>, cuts: &[&str]) {
     }
 }
 
+/// gp-connect 17.
 #[tokio::test]
 async fn every_payload_of_the_corpus_arrives_byte_for_byte() {
     pass(corpus(), &["whole-0", "chunks-4093"]).await;
@@ -161,6 +162,7 @@ async fn an_answer_without_a_body_stays_without() {
     }
 }
 
+/// gp-connect 4.3.
 #[tokio::test]
 async fn an_answer_arrives_whole_however_its_provider_frames_it() {
     for (name, wire) in [
@@ -205,6 +207,7 @@ fn readable(lengths: &[usize]) -> Vec<Payload> {
     lengths.iter().map(payload).collect()
 }
 
+/// gp-connect 4.2.
 #[tokio::test]
 async fn a_request_body_arrives_byte_for_byte() {
     let world = World::start(|_| {}).await;

@@ -24,6 +24,7 @@ fn only(mut arrivals: Vec<Arrival>) -> Arrival {
     arrivals.remove(0)
 }
 
+/// gp-connect 6.
 #[tokio::test]
 async fn xml_is_asked_for_in_the_header_or_in_the_query() {
     let world = World::start(|_| {}).await;
@@ -57,6 +58,7 @@ async fn a_question_in_xml_is_answered_in_xml() {
     }
 }
 
+/// gp-connect 4.1.
 #[tokio::test]
 async fn a_compressed_record_stays_compressed() {
     let world = World::start(|_| {}).await;
@@ -87,6 +89,7 @@ async fn booked(world: &World) -> Answer {
     answer
 }
 
+/// gp-connect 4.1.
 #[tokio::test]
 async fn an_answer_may_be_minimal() {
     let world = World::start(|_| {}).await;
@@ -99,6 +102,7 @@ async fn an_answer_may_be_minimal() {
     assert_eq!(only(world.arrivals()).headers["prefer"], "return=minimal");
 }
 
+/// gp-connect 4.1.
 #[tokio::test]
 async fn a_consumer_that_waits_for_leave_to_send_gets_it() {
     let world = World::start(|_| {}).await;
@@ -174,6 +178,7 @@ async fn a_consumers_own_chunks_with_extensions_and_trailers_arrive_as_their_con
     assert_eq!(arrival.headers["ssp-from"], Mode::Transparent.asid());
 }
 
+/// gp-connect 8.
 #[tokio::test]
 async fn connections_are_kept_on_both_legs() {
     let world = World::start(|_| {}).await;

@@ -27,6 +27,7 @@ async fn python() -> PathBuf {
     tests.join("../target/fhir-client/bin/python")
 }
 
+/// gp-connect 1.
 #[tokio::test]
 async fn a_public_client_library_reads_books_and_cancels() {
     let python = python().await;

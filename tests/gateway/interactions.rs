@@ -228,6 +228,7 @@ fn check_answer(name: &str, row: &Row, answer: &Answer, trace_id: &str) {
     assert_eq!(answer.header("content-length"), bytes, "{name}");
 }
 
+/// gp-connect 1, 4.1 and 4.2.
 #[tokio::test]
 async fn every_interaction_passes_in_every_form_and_mode() {
     let world = World::start(|plan| plan.practices = 12).await;
@@ -262,6 +263,7 @@ async fn every_interaction_passes_in_every_form_and_mode() {
     }
 }
 
+/// gp-connect 4.2.
 #[tokio::test]
 async fn what_assist_fills_in_is_what_the_directory_says_and_nothing_that_was_sent_changes() {
     let world = World::start(|_| {}).await;

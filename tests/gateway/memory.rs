@@ -132,6 +132,7 @@ async fn large_answers_one_after_another_leave_nothing_behind() {
     warm.check_growth(); // kept, they would take 600 MB
 }
 
+/// gp-connect 6.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn large_answers_at_once_take_buffers_and_no_more() {
     let warm = Warm::start().await;
@@ -139,6 +140,7 @@ async fn large_answers_at_once_take_buffers_and_no_more() {
     warm.check_growth(); // held, they would take 60 MB
 }
 
+/// gp-connect 4.3 and 6.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_huge_answer_streams() {
     let warm = Warm::start().await;

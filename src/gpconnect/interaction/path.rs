@@ -160,6 +160,7 @@ mod tests {
         assert!(split(&format!("{longest}a"), InteractionId::ReadPatient).is_err());
     }
 
+    /// gp-connect 12.
     #[test]
     fn a_shape_shows_no_id() {
         assert_eq!(wire_shape("Patient/9000000009/Appointment"), "Patient/{id}/Appointment");

@@ -56,6 +56,7 @@ impl fmt::Debug for NhsNumber {
 mod tests {
     use super::*;
 
+    /// gp-connect 15.
     #[test]
     fn an_nhs_number_has_ten_digits_and_a_check_digit() {
         use NotAnNhsNumber::{CheckDigit, Length};

@@ -48,6 +48,7 @@ mod tests {
     const SYSTEM: &str = "https://fhir.nhs.uk/Id/nhs-number";
 
     /// gp-connect 2.4: the pipe raw or encoded, a literal plus, repeated names kept.
+    /// gp-connect 12.
     #[test]
     fn numbers_are_found_in_every_spelling_of_a_query() {
         let (one, none) = (&["9000000009"][..], &[][..]);

@@ -41,6 +41,7 @@ fn a_reload_brings_and_takes_practices_and_consumers() {
     assert!(current.load().policy.find_practice(gone).is_none());
 }
 
+/// gp-connect 9.
 #[test]
 fn a_reload_with_mistakes_changes_nothing_and_names_them() {
     let (written, current) = open();

@@ -15,6 +15,7 @@ use numbers::{MARK, Numbers};
 use requests::{command, good, planted_claims, planted_requests};
 use watched::Watched;
 
+/// gp-connect 12.
 #[tokio::test]
 async fn no_request_plants_a_patient() {
     let watched = Watched::start().await;
@@ -29,6 +30,7 @@ async fn no_request_plants_a_patient() {
     watched.shows_nothing_of(&numbers).await;
 }
 
+/// gp-connect 12.
 #[tokio::test]
 async fn no_answer_plants_a_patient() {
     let watched = Watched::start().await;
@@ -52,6 +54,7 @@ async fn no_answer_plants_a_patient() {
 }
 
 /// What a caller is told of its own request does not reach another, and names no patient either.
+/// gp-connect 7.4.
 #[tokio::test]
 async fn refusals_repeat_no_number_and_no_query() {
     let watched = Watched::start().await;

@@ -4,6 +4,7 @@ use super::{call, line, others_are_well, scripted, send};
 use crate::harness::interactions as all;
 use crate::scripted::Step;
 
+/// gp-connect 4.3.
 #[tokio::test]
 async fn errors_and_pages_of_the_provider_pass_unchanged() {
     let (world, provider) = scripted("").await;

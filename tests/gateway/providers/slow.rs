@@ -9,6 +9,7 @@ use crate::wire::{self, Cut, Wire};
 
 const SHORT: &str = "[timeouts]\nquery = \"600ms\"\ncommand = \"600ms\"\n";
 
+/// gp-connect 14 and 15.
 #[tokio::test]
 async fn a_provider_that_says_nothing() {
     let (world, provider) = scripted(SHORT).await;
@@ -28,6 +29,7 @@ async fn a_provider_that_says_nothing() {
 }
 
 /// Queries and commands have deadlines of their own.
+/// gp-connect 14.
 #[tokio::test]
 async fn a_command_has_its_own_deadline() {
     let (world, provider) = scripted("[timeouts]\nquery = \"25s\"\ncommand = \"300ms\"\n").await;
@@ -104,6 +106,7 @@ async fn a_body_that_stalls() {
 }
 
 /// Many that wait for one practice hold up none that asks another.
+/// gp-connect 1 and 15.
 #[tokio::test]
 async fn a_crowd_before_a_slow_practice() {
     let (world, provider) = scripted("[timeouts]\nquery = \"20s\"\n").await;

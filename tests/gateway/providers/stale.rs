@@ -20,6 +20,7 @@ fn record(world: &World) -> Call {
 }
 
 /// It takes the request and closes: nobody knows what it did. A query is asked once more.
+/// gp-connect 5.
 #[tokio::test]
 async fn a_query_is_sent_once_more() {
     for end in [Step::Close, Step::Reset] {
@@ -43,6 +44,7 @@ async fn a_query_is_sent_once_more() {
 }
 
 /// Once more, and not again.
+/// gp-connect 5.
 #[tokio::test]
 async fn a_query_is_not_sent_a_third_time() {
     let (world, provider) = scripted("").await;
@@ -66,6 +68,7 @@ async fn a_query_on_a_fresh_connection_is_not_repeated() {
 }
 
 /// Whatever happens to it, a command arrives once.
+/// gp-connect 5.
 #[tokio::test]
 async fn a_command_never_arrives_twice() {
     let (world, provider) = scripted("[timeouts]\ncommand = \"500ms\"\n").await;

@@ -23,6 +23,7 @@ fn to_the_dead(world: &World) -> [Call; 2] {
     [query, command.json(&body)]
 }
 
+/// gp-connect 15.
 #[tokio::test]
 async fn a_provider_that_refuses_connections() {
     let world = world_with("127.0.0.1:9", "").await;

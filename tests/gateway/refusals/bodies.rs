@@ -23,6 +23,7 @@ async fn open(world: &World) -> Wire {
     Wire::open(world.address(Mode::Transparent)).await
 }
 
+/// gp-connect 6.
 #[tokio::test]
 async fn bodies_over_the_limit() {
     let world = region::start("").await;
@@ -68,6 +69,7 @@ async fn a_refusal_arrives_although_the_body_still_comes() {
     assert_eq!(world.simulator.requests(), 0);
 }
 
+/// gp-connect 6.
 #[tokio::test]
 async fn a_body_at_the_limit_passes_whole() {
     let world = region::start("").await;

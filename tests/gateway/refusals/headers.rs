@@ -10,6 +10,7 @@ use crate::harness::{Call, Mode};
 
 const SSP: [&str; 4] = ["Ssp-TraceID", "Ssp-From", "Ssp-To", "Ssp-InteractionID"];
 
+/// gp-connect 4.1.
 #[tokio::test]
 async fn headers_that_are_missing() {
     let world = region::start("").await;
@@ -34,6 +35,7 @@ async fn headers_that_are_missing() {
     all_are_refused(&world, cases).await;
 }
 
+/// gp-connect 4.1.
 #[tokio::test]
 async fn headers_that_are_repeated() {
     let world = region::start("").await;
@@ -57,6 +59,7 @@ async fn headers_that_are_repeated() {
     all_are_refused(&world, cases).await;
 }
 
+/// gp-connect 4.1.
 #[tokio::test]
 #[expect(clippy::too_many_lines, reason = "a table: one row a case")]
 async fn headers_that_are_malformed() {
@@ -132,6 +135,7 @@ async fn headers_that_are_malformed() {
     all_are_refused(&world, cases).await;
 }
 
+/// gp-connect 9.
 #[tokio::test]
 async fn several_faults_are_told_at_once() {
     let world = region::start("").await;
@@ -151,6 +155,7 @@ async fn several_faults_are_told_at_once() {
     assert_eq!(told.len(), 3, "{told:?}");
 }
 
+/// gp-connect 6.
 #[tokio::test]
 async fn media_types() {
     let world = region::start("").await;
@@ -187,6 +192,7 @@ async fn media_types() {
     all_are_refused(&world, cases).await;
 }
 
+/// gp-connect 3.
 #[tokio::test]
 async fn interactions_that_are_not_carried() {
     let world = region::start("").await;

@@ -198,6 +198,7 @@ async fn hosts() {
 }
 
 /// A name may be asked for in capitals, and in the absolute form that servers have to accept.
+/// gp-connect 2.2.
 #[tokio::test]
 async fn heads_that_are_odd_and_good() {
     let world = region::start("").await;
@@ -235,6 +236,7 @@ async fn heads_that_are_odd_and_good() {
 }
 
 /// No byte, wherever it stands, brings the engine's own answer.
+/// gp-connect 9.
 #[tokio::test]
 async fn no_byte_brings_the_engines_page() {
     let world = region::start("").await;

@@ -35,6 +35,7 @@ async fn is_let_in(world: &World) {
     tokio::time::timeout(crate::harness::DEADLINE, again).await.expect("let in again");
 }
 
+/// gp-connect 15.
 #[tokio::test]
 async fn more_connections_than_allowed() {
     let world = region::start("[limits]\nconnections = 3\n").await;
@@ -58,6 +59,7 @@ async fn more_connections_than_allowed() {
     is_let_in(&world).await;
 }
 
+/// gp-connect 15.
 #[tokio::test]
 async fn more_requests_than_allowed() {
     let provider = Scripted::start().await;

@@ -23,6 +23,7 @@ fn at(world: &World, place: usize, interaction: &Interaction, path: &str) -> Cal
 
 const RECORD: &str = "Patient/$gpc.getstructuredrecord";
 
+/// gp-connect 2.2, 4.1 and 10.
 #[tokio::test]
 async fn senders_and_receivers() {
     let world = region::start("").await;
@@ -85,6 +86,7 @@ async fn senders_and_receivers() {
     all_are_refused(&world, cases).await;
 }
 
+/// gp-connect 10.
 #[tokio::test]
 #[expect(clippy::too_many_lines, reason = "a table: one row a case")]
 async fn agreements_and_switches() {
@@ -153,6 +155,7 @@ async fn agreements_and_switches() {
 }
 
 /// What a caller makes up never becomes a label.
+/// gp-connect 12.
 #[tokio::test]
 async fn made_up_values_add_no_series() {
     let world = region::start("").await;

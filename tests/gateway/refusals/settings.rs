@@ -85,6 +85,7 @@ async fn a_consumer_is_told_one_issue_by_setting() {
     }
 }
 
+/// gp-connect 7.5.
 #[tokio::test]
 async fn refusals_are_written_by_setting() {
     let rfc = "[refusals]\nbearer_errors = \"rfc6750\"\nerror_coding_system = \"codesystem\"\n";

@@ -6,6 +6,7 @@ use super::{Case, base, call};
 use crate::harness::interactions as all;
 use crate::harness::{Call, Form, Mode, World};
 
+/// gp-connect 3, 5 and 16.
 #[tokio::test]
 async fn verbs_that_are_not_carried() {
     let world = region::start("").await;
@@ -43,6 +44,7 @@ async fn a_tunnel_is_not_opened() {
     assert_eq!(world.simulator.connections(), 0);
 }
 
+/// gp-connect 3.
 #[tokio::test]
 async fn verbs_that_another_interaction_has() {
     let world = region::start("").await;
@@ -68,6 +70,7 @@ async fn verbs_that_another_interaction_has() {
     all_are_refused(&world, cases).await;
 }
 
+/// gp-connect 2.3.
 #[tokio::test]
 async fn targets_in_ods_form() {
     let world = region::start("").await;
@@ -130,6 +133,7 @@ async fn targets_in_ods_form() {
     all_are_refused(&world, cases).await;
 }
 
+/// gp-connect 2.1 and 3.
 #[tokio::test]
 async fn logical_ids() {
     let world = region::start("").await;
@@ -154,6 +158,7 @@ async fn logical_ids() {
     all_are_refused(&world, cases).await;
 }
 
+/// gp-connect 2.2.
 #[tokio::test]
 #[expect(clippy::too_many_lines, reason = "a table: one row a case")]
 async fn service_roots() {

@@ -18,6 +18,7 @@ fn part(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(text)
 }
 
+/// gp-connect 7.1.
 #[tokio::test]
 async fn what_holds_the_claims() {
     let world = region::start("").await;
@@ -99,6 +100,7 @@ const CLAIMS: [&str; 10] = [
     "requesting_practitioner",
 ];
 
+/// gp-connect 7.2.
 #[tokio::test]
 async fn claims_that_are_missing() {
     let world = region::start("").await;
@@ -114,6 +116,7 @@ async fn claims_that_are_missing() {
     all_are_refused(&world, cases).await;
 }
 
+/// gp-connect 7.2.
 #[tokio::test]
 async fn claims_that_are_wrong() {
     let world = region::start("").await;
@@ -229,6 +232,7 @@ async fn claims_that_are_wrong() {
     all_are_refused(&world, cases).await;
 }
 
+/// gp-connect 7.2 and 7.6.
 #[tokio::test]
 async fn a_token_of_another_time_or_organisation() {
     let world = region::start("").await;

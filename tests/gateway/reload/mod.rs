@@ -126,6 +126,7 @@ async fn what_needs_a_restart_is_told() {
 }
 
 /// A broken file: every mistake with its place, the old configuration in use, the refusal counted.
+/// gp-connect 9.
 #[tokio::test]
 #[expect(clippy::too_many_lines, reason = "a table: one row a case")]
 async fn a_broken_configuration_changes_nothing() {

@@ -6,6 +6,7 @@ use crate::harness::Mode;
 use crate::refusals::contract;
 use gpconnect_gateway::tls::issue::{KeyKind, Order};
 
+/// gp-connect 7.6 and 8.
 #[tokio::test]
 async fn a_certificate_says_who_is_calling() {
     let secure = Secure::start("").await;
@@ -23,6 +24,7 @@ async fn a_certificate_says_who_is_calling() {
     assert_eq!(secure.seen(), right);
 }
 
+/// gp-connect 4.3.
 #[tokio::test]
 async fn the_provider_is_told_that_the_caller_came_over_tls() {
     let secure = Secure::start("").await;
@@ -34,6 +36,7 @@ async fn the_provider_is_told_that_the_caller_came_over_tls() {
 }
 
 /// A client that changes who it says it is between two requests of one connection.
+/// gp-connect 8.
 #[tokio::test]
 async fn nobody_becomes_somebody_else_on_an_open_connection() {
     let secure = Secure::start("").await;
@@ -57,6 +60,7 @@ async fn nobody_becomes_somebody_else_on_an_open_connection() {
 }
 
 /// Which names of a certificate count.
+/// gp-connect 8.
 #[tokio::test]
 async fn common_name_and_dns_names_say_which_systems() {
     let secure = Secure::start("").await;

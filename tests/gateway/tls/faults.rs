@@ -32,6 +32,7 @@ fn faults(pki: &Pki) -> Vec<(&'static str, Option<Issued>, &'static str)> {
     ]
 }
 
+/// gp-connect 8.
 #[tokio::test]
 async fn a_bad_certificate_is_answered_and_the_connection_closed() {
     let secure = Secure::start("").await;
@@ -65,6 +66,7 @@ async fn a_bad_certificate_is_answered_and_the_connection_closed() {
     assert_eq!(page.sum("requests_total", &missing), 1.0);
 }
 
+/// gp-connect 8.
 #[tokio::test]
 async fn a_bad_certificate_can_fail_the_handshake() {
     let secure = Secure::start("refusal = \"handshake\"").await;
@@ -87,6 +89,7 @@ async fn a_bad_certificate_can_fail_the_handshake() {
     assert_eq!(page.sum("requests_total", &unanswered), 8.0);
 }
 
+/// gp-connect 8.
 #[tokio::test]
 async fn plain_http_is_closed_and_counted() {
     let secure = Secure::start("").await;

@@ -100,6 +100,7 @@ async fn is_not_trusted(world: &World, answer: &Answer, why: &str, name: &str) {
     assert_eq!(world.arrivals().len(), 0, "{name}: nothing of it was sent");
 }
 
+/// gp-connect 8.
 #[tokio::test]
 async fn a_provider_that_is_who_was_meant() {
     let region = Region::new();
@@ -116,6 +117,7 @@ async fn a_provider_that_is_who_was_meant() {
 }
 
 /// Every fault of a provider's certificate.
+/// gp-connect 8.
 #[tokio::test]
 async fn a_provider_with_a_bad_certificate_gets_nothing() {
     let order = Order::new(PROVIDER);
@@ -158,6 +160,7 @@ async fn a_provider_with_a_bad_certificate_gets_nothing() {
 }
 
 /// What is agreed on must be good, whatever the certificate.
+/// gp-connect 8.
 #[tokio::test]
 async fn weak_tls_is_not_spoken_to_a_provider() {
     type Change = fn(&mut SslContextBuilder);
@@ -245,6 +248,7 @@ async fn a_proxy_must_be_who_was_meant() {
 }
 
 /// What changes for an upstream changes for its kept connections too.
+/// gp-connect 8.
 #[tokio::test]
 async fn a_kept_connection_does_not_outlive_a_revocation() {
     let region = Region::new();
@@ -283,6 +287,7 @@ async fn renewals_towards_a_provider_fail_no_request() {
 
 /// Two upstreams at one address that believe different authorities: what one accepted serves only
 /// itself.
+/// gp-connect 8.
 #[tokio::test]
 async fn two_trust_domains_share_no_connection() {
     let region = Region::new();

@@ -28,6 +28,7 @@ pub(super) async fn soon(what: &str, mut is_so: impl AsyncFnMut() -> bool) -> Du
 }
 
 /// An open connection does not outlive the revocation of its certificate.
+/// gp-connect 8.
 #[tokio::test]
 async fn a_revocation_ends_open_connections() {
     let secure = Secure::start("").await;
@@ -59,6 +60,7 @@ async fn a_revocation_ends_open_connections() {
 }
 
 /// A certificate that ends while its connection is open ends that too.
+/// gp-connect 8.
 #[tokio::test]
 async fn a_certificate_ends_with_its_last_second() {
     let secure = Secure::start("").await;
@@ -77,6 +79,7 @@ async fn a_certificate_ends_with_its_last_second() {
 }
 
 /// A list that has run out still counts for what it lists, and nobody else is refused by it.
+/// gp-connect 8.
 #[tokio::test]
 async fn a_list_that_has_run_out_still_counts() {
     let secure = Secure::start("").await;
@@ -132,6 +135,7 @@ async fn broken_files_change_nothing() {
 
 /// Replaces certificate, key and list again and again while requests come in over open and over new
 /// connections: none fails.
+/// gp-connect 8.
 #[tokio::test]
 async fn renewals_under_load_fail_no_request() {
     let secure = Arc::new(Secure::start("").await);

@@ -49,6 +49,7 @@ const NEVER: [(&str, Change); 8] = suites![
     "ECDHE-RSA-CAMELLIA256-SHA384"
 ];
 
+/// gp-connect 8.
 #[tokio::test]
 async fn the_modern_profile() {
     let secure = Secure::start("").await;
@@ -95,6 +96,7 @@ async fn the_profile_of_gp_connect() {
 }
 
 /// The order is the gateway's: the first of its groups that the client has.
+/// gp-connect 8.
 #[tokio::test]
 async fn the_gateway_prefers() {
     for (profile, expected) in
@@ -133,6 +135,7 @@ async fn nothing_but_http_1_1_is_spoken() {
 }
 
 /// A session that could be resumed would skip the check of its certificate.
+/// gp-connect 8.
 #[tokio::test]
 async fn no_session_is_resumed() {
     use std::sync::{Arc, Mutex};

@@ -148,6 +148,7 @@ impl Spelling {
 }
 
 proptest! {
+    /// gp-connect 12.
     #[test]
     fn the_numbers_put_in_are_the_numbers_found(parts in vec(part(), 0..6), seed: u64) {
         let document = Part::Group(parts);

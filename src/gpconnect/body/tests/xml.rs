@@ -7,6 +7,7 @@ fn identifier(value: &str) -> String {
 }
 
 /// gp-connect 19: inspecting JSON only misses the NHS number in XML.
+/// gp-connect 12.
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn every_number_in_an_xml_body_is_found() {

@@ -75,6 +75,7 @@ fn the_service_root_is_compared_as_text() {
 
 /// gp-connect 2.1 and 2.3: the interaction chooses the service root; the routing segment has to
 /// agree, `/fhir` may follow it, and nothing else.
+/// gp-connect 1.
 #[test]
 fn the_ods_form_names_the_capability() {
     use InteractionId as Id;
@@ -281,6 +282,7 @@ fn what_can_not_be_fhir_is_415() {
 }
 
 /// gp-connect 9 and 10: as each fault is mended the next one in the order decides.
+/// gp-connect 3, 4.1 and 7.6.
 #[test]
 fn mending_one_fault_shows_the_next() {
     let has_no_agreement = |practice: &mut Practice, consumers: &mut Vec<Consumer>| {

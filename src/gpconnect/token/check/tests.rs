@@ -200,6 +200,7 @@ fn a_token_lives_until_its_expiry_and_may_come_from_a_fast_clock() {
 
 #[rustfmt::skip]
 /// gp-connect 7.2: `reason_for_request` is `directcare`; 1.6 also knows `migration`.
+/// gp-connect 17.
 #[test]
 fn the_reason_is_one_that_the_interaction_knows() {
     const TEXT: &str = "JWT claim reason_for_request is a string of";
@@ -350,6 +351,7 @@ fn a_practitioner_has_an_id_a_name_and_a_user_id() {
 
 #[rustfmt::skip]
 /// gp-connect 7.3: variance that must be tolerated.
+/// gp-connect 7.2.
 #[test]
 fn variance_is_tolerated() {
     all_are_good(GOOD, InteractionId::ReadPatient, &[
@@ -450,6 +452,7 @@ fn many_undeclared_elements_are_told_and_then_counted() {
 #[rustfmt::skip]
 /// gp-connect 17: a token of 0.5 and 0.7: `requested_record`, one `aud`, ids, old systems, a name
 /// as one object with a list of family names.
+/// gp-connect 7.2.
 #[test]
 fn a_token_of_0_7_has_rules_of_its_own() {
     const ID: InteractionId = InteractionId::GetCareRecord;
@@ -483,6 +486,7 @@ fn a_token_of_0_7_has_rules_of_its_own() {
 }
 
 /// gp-connect 7.6 and 18 (D2, D3, D5): what a consumer is let off, and that it is noticed.
+/// gp-connect 7.1.
 #[test]
 fn a_consumer_may_have_terms_of_its_own() {
     let judge = |text: &str, token: TokenTerms| {
