@@ -8,7 +8,7 @@ use std::{
 
 use gpconnect::{
     Permit, Seen, decide::Filled, forward, names::TraceId, outcome::Style, patients::Patients,
-    rejection::Reason,
+    rejection::Reason, token::Observed,
 };
 use prometheus::IntGauge;
 use uuid::Uuid;
@@ -163,6 +163,7 @@ impl Exchange {
             interaction: self.seen.and_then(|seen| seen.interaction),
             consumer: consumer.map(|consumer| consumer.asid),
             practice,
+            token: self.seen.map(|seen| seen.token).unwrap_or_default(),
             filled: self.permit.as_ref().map(Permit::filled).unwrap_or_default(),
             status: self.status,
             origin: if provider { Origin::Provider } else { Origin::Gateway },
@@ -228,6 +229,7 @@ pub(super) fn refused_at_front<'r>(
         interaction: None,
         consumer: None,
         practice: None,
+        token: Observed::default(),
         filled: Filled::default(),
         status: answer.map(Answer::status),
         origin: Origin::Gateway,

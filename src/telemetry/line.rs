@@ -31,6 +31,7 @@ const fn level(record: &Record<'_>) -> &'static str {
     match record.status {
         Some(status) if status >= 500 => "ERROR",
         Some(status) if status >= 400 => "WARN",
+        Some(_) if record.token.is_of_a_fast_clock() => "WARN",
         Some(_) => "INFO",
         None => "WARN",
     }
@@ -59,6 +60,13 @@ fn json(record: &Record<'_>) -> Vec<u8> {
     record.trace_id.iter().for_each(|id| line.word("trace_id", id.as_str()));
     line.word("origin", record.origin.as_str());
     record.form.iter().for_each(|form| line.word("form", form));
+    record.token.audience.iter().for_each(|found| line.word("aud", found.as_str()));
+    if let Some(skew) = record.token.skew.filter(|_| record.token.is_of_a_fast_clock()) {
+        line.number("clock_ahead_s", skew);
+    }
+    if record.token.is_of_another_organisation {
+        line.flag("other_organisation", true);
+    }
     line.milliseconds("duration_ms", record.duration);
     record.upstream.iter().for_each(|time| line.milliseconds("upstream_ms", *time));
     record.upstream_reused.iter().for_each(|reused| line.flag("upstream_reused", *reused));
@@ -137,7 +145,7 @@ fn human(record: &Record<'_>, colour: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use gpconnect::{contract::Header, rejection::Reason};
+    use gpconnect::{contract::Header, rejection::Reason, token::Observed};
 
     use super::*;
     use crate::telemetry::record::example;
@@ -145,7 +153,7 @@ mod tests {
     #[test]
     fn a_line_is_one_json_object() {
         let text = String::from_utf8(json(&example())).unwrap();
-        insta::assert_snapshot!(text, @r#"{"timestamp":"2026-11-23T08:01:40.123Z","level":"INFO","message":"request","status":200,"result":"good","interaction":"fhir:rest:read:patient-1","consumer":"200000000359","practice":"A20047","trace_id":"629ea9ba-a077-4d99-b289-7a9b19fd4e03","origin":"provider","form":"ods","duration_ms":12.345,"upstream_ms":11.0,"upstream_reused":true,"received_bytes":0,"sent_bytes":2048,"filled":"Ssp-To","listener":"consumers","client":"192.0.2.7","generation":1}"#);
+        insta::assert_snapshot!(text, @r#"{"timestamp":"2026-11-23T08:01:40.123Z","level":"INFO","message":"request","status":200,"result":"good","interaction":"fhir:rest:read:patient-1","consumer":"200000000359","practice":"A20047","trace_id":"629ea9ba-a077-4d99-b289-7a9b19fd4e03","origin":"provider","form":"ods","aud":"exact","duration_ms":12.345,"upstream_ms":11.0,"upstream_reused":true,"received_bytes":0,"sent_bytes":2048,"filled":"Ssp-To","listener":"consumers","client":"192.0.2.7","generation":1}"#);
     }
 
     #[test]
@@ -162,6 +170,17 @@ mod tests {
         let text = String::from_utf8(json(&record)).unwrap();
         assert_eq!(text.matches('\n').count(), 1);
         assert!(text.contains(r#""note":"one\ntwo\"""#));
+    }
+
+    #[test]
+    fn a_fast_clock_is_warned_of() {
+        let token = Observed { skew: Some(6), is_of_another_organisation: true, audience: None };
+        let text = String::from_utf8(json(&Record { token, ..example() })).unwrap();
+        assert!(text.contains(r#""level":"WARN""#), "{text}");
+        assert!(text.contains(r#""clock_ahead_s":6,"other_organisation":true"#), "{text}");
+        let token = Observed { skew: Some(5), ..Observed::default() };
+        let text = String::from_utf8(json(&Record { token, ..example() })).unwrap();
+        assert!(text.contains(r#""level":"INFO""#) && !text.contains("clock"), "{text}");
     }
 
     #[test]

@@ -15,10 +15,13 @@ use super::{
     record::{Origin, Record, Result as Verdict},
     resolved::Resolved,
     tls::TlsMetrics,
+    tokens::TokenMetrics,
 };
 
 /// The specification's own limits (0.1, 0.25, 1 and 3 s) are edges, so that rules can use them.
 const SECONDS: &[f64] = &[0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0, 30.0];
+
+const LOADED: &str = "When the snapshot in use was loaded, in seconds since 1970 UTC.";
 
 const REPORT_ONLY: &str =
     "Faults that were only reported, because the consumer is let off the check.";
@@ -39,6 +42,7 @@ pub struct Metrics {
     practices: ArcSwap<(u64, Vec<PracticeCounters>)>,
     requests: IntCounterVec,
     report_only: IntCounterVec,
+    tokens: TokenMetrics,
     duration: HistogramVec,
     upstream_duration: HistogramVec,
     /// Requests being carried.
@@ -103,6 +107,7 @@ impl Metrics {
                 &["interaction", "consumer", "status", "fault", "origin"],
             )?,
             report_only: make.counters("report_only_total", REPORT_ONLY, &["consumer", "check"])?,
+            tokens: TokenMetrics::new(&make)?,
             duration: make.histograms(
                 "request_duration_seconds",
                 "From the complete head of a request to the last byte of its answer.",
@@ -134,10 +139,7 @@ impl Metrics {
             reloads: make.counters("reloads_total", "Reloads by result.", &["result"])?,
             generation: make
                 .gauge("snapshot_generation", "The snapshot in use, counted from 1.")?,
-            loaded: make.gauge(
-                "snapshot_loaded_timestamp_seconds",
-                "When the snapshot in use was loaded, in seconds since 1970 UTC.",
-            )?,
+            loaded: make.gauge("snapshot_loaded_timestamp_seconds", LOADED)?,
             registered: make.gauges(
                 "registered",
                 "Systems and organisations in the snapshot in use.",
@@ -202,6 +204,9 @@ impl Metrics {
         self.requests.with_label_values(&[interaction, consumer, status, fault, origin]).inc();
         for reason in record.reported {
             self.report_only.with_label_values(&[consumer, reason.check().name()]).inc();
+        }
+        if let Some(consumer) = &record.consumer {
+            self.tokens.count(consumer.as_str(), &record.token);
         }
         let place = record.interaction.map_or(0, |id| id as usize + 1);
         let duration = || self.duration.with_label_values(&[interaction, kind, origin]);
@@ -313,6 +318,7 @@ mod tests {
         interaction::InteractionSet,
         policy::{Endpoints, Practice},
         rejection::Reason,
+        token::Observed,
     };
 
     use super::*;
@@ -338,9 +344,14 @@ mod tests {
         let metrics = Metrics::new().unwrap();
         metrics.snapshot(3, &policy(&["B82617", "A20047"]));
         let reported = [Reason::HeaderMissing(Header::IfMatch)];
-        metrics.finished(&Record { reported: &reported, ..example() });
+        let token =
+            Observed { skew: Some(6), is_of_another_organisation: true, ..Observed::default() };
+        metrics.finished(&Record { reported: &reported, token, ..example() });
         let text = text(&metrics);
         for line in [
+            r#"gpconnect_gateway_token_clock_skew_seconds{consumer="200000000359"} 6"#,
+            r#"gpconnect_gateway_token_clock_ahead_total{consumer="200000000359"} 1"#,
+            r#"gpconnect_gateway_token_other_organisation_total{consumer="200000000359"} 1"#,
             r#"gpconnect_gateway_report_only_total{check="if_match",consumer="200000000359"} 1"#,
             r#"gpconnect_gateway_practice_requests_total{practice="A20047",result="good"} 1"#,
             r#"gpconnect_gateway_practice_requests_total{practice="B82617",result="good"} 0"#,

@@ -11,6 +11,7 @@ mod record;
 mod resolved;
 mod sink;
 mod tls;
+mod tokens;
 
 pub use health::Health;
 pub use line::Style;

@@ -11,6 +11,7 @@ use gpconnect::{
     names::{Asid, OdsCode, TraceId},
     policy::PracticeIndex,
     rejection::Reason,
+    token::Observed,
 };
 
 /// Who made the answer.
@@ -102,6 +103,8 @@ pub struct Record<'r> {
     pub consumer: Option<Asid>,
     /// The practice and its place in the policy of `generation`.
     pub practice: Option<(PracticeIndex, OdsCode)>,
+    /// What was noticed about its token.
+    pub token: Observed,
     /// What was filled in for the consumer.
     pub filled: Filled,
     /// The status of the answer; none when the caller got none.
@@ -165,6 +168,11 @@ pub(super) fn example() -> Record<'static> {
         interaction: Some(InteractionId::ReadPatient),
         consumer: "200000000359".parse().ok(),
         practice: Some((PracticeIndex(0), "A20047".parse().unwrap())),
+        token: Observed {
+            skew: Some(-2),
+            audience: Some(gpconnect::token::AudienceMatch::Exact),
+            ..Observed::default()
+        },
         filled: Filled { to: true, ..Filled::default() },
         status: Some(200),
         origin: Origin::Provider,

@@ -43,12 +43,23 @@ impl Terms<'_> {
 /// What was noticed about a token that operators want to know of, refused or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
-    /// How far the sender's clock is ahead, by `iat`: less than nothing by the age of the token.
+    /// How far the sender's clock is ahead in seconds, by `iat`: less than nothing by the age of the
+    /// token. At most a day: `iat` may hold any number, a patient's among others.
     pub skew: Option<i64>,
     /// How closely `aud` points to the practice.
     pub audience: Option<AudienceMatch>,
     /// Whether the organisation is another than the sender's, also where that is let pass (D5).
     pub is_of_another_organisation: bool,
+}
+
+/// From here on, in seconds, operators are warned of a clock that is ahead (gp-connect 7.3).
+const FAST: i64 = 5;
+
+impl Observed {
+    /// Whether the sender's clock is so far ahead that somebody should set it.
+    pub const fn is_of_a_fast_clock(&self) -> bool {
+        matches!(self.skew, Some(skew) if skew > FAST)
+    }
 }
 
 /// Checks every claim and adds a fault for each that is wrong.

@@ -174,6 +174,8 @@ fn aged(age: i64) -> String {
 fn a_token_lives_until_its_expiry_and_may_come_from_a_fast_clock() {
     for (name, age, expected) in [
         ("just made", 0, None),
+        ("5 s ahead", -5, None),
+        ("6 s ahead", -6, None),
         ("the last second", 299, None),
         ("at expiry", 300, Some("JWT has expired, 0 seconds ago")),
         ("600 s slow", 600, Some("JWT has expired, 300 seconds ago")),
@@ -194,7 +196,8 @@ fn a_token_lives_until_its_expiry_and_may_come_from_a_fast_clock() {
         let (faults, observed) = judged(&aged(age), Some(InteractionId::ReadPatient), &sender());
         let texts: Vec<_> = faults.iter().map(Reason::diagnostics).collect();
         assert_eq!(texts, Vec::from_iter(expected), "{name}");
-        assert_eq!(observed.skew, Some(-age), "{name}");
+        assert_eq!(observed.skew, Some((-age).clamp(-86_400, 86_400)), "{name}");
+        assert_eq!(observed.is_of_a_fast_clock(), age < -5, "{name}");
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     rejection::Reason,
     token::{
         LIFETIME_SECONDS,
-        fault::{ClaimFault, Seconds},
+        fault::{ClaimFault, DAY, Seconds},
         json::Given,
     },
 };
@@ -39,5 +39,5 @@ pub(super) fn check(
             faults.0.push(Reason::TokenExpired { since: Seconds(now.0.saturating_sub(exp)) });
         }
     }
-    skew
+    skew.map(|skew| skew.clamp(-DAY, DAY))
 }
