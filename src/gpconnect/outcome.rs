@@ -62,7 +62,8 @@ pub struct Style {
 }
 
 impl Issue {
-    fn of(reason: &Reason, wording: Wording) -> Self {
+    /// The issue that decides: in the proxy's vocabulary exactly as the national proxy writes it.
+    fn deciding(reason: &Reason, wording: Wording) -> Self {
         let Answer(status, issue_type, code, _) = reason.answer_as(wording);
         let diagnostics = reason.diagnostics();
         let (system, code, display) = match code {
@@ -75,17 +76,23 @@ impl Issue {
         let details = Details { coding: [Coding { system, code, display }] };
         Self { severity: "error", code: issue_type.as_str(), details, diagnostics }
     }
+
+    /// An issue besides: in whatever vocabulary, its diagnostics say what to mend.
+    fn besides(reason: &Reason, wording: Wording) -> Self {
+        Self { diagnostics: reason.besides(), ..Self::deciding(reason, wording) }
+    }
 }
 
 /// The body for a rejection. `occurrence` is a UUID of its own, for the proxy's vocabulary.
 pub fn body(rejection: &Rejection, occurrence: &str, style: Style) -> Vec<u8> {
     let proxy = matches!(rejection.reason.answer().2, Code::Proxy | Code::ProxyMethod);
-    let reasons = std::iter::once(&rejection.reason).chain(&rejection.also);
+    let deciding = Issue::deciding(&rejection.reason, style.wording);
+    let besides = rejection.also.iter().map(|reason| Issue::besides(reason, style.wording));
     let outcome = OperationOutcome {
         resource_type: "OperationOutcome",
         id: proxy.then_some(occurrence),
         meta: Meta { profile: [PROFILE] },
-        issue: reasons.map(|reason| Issue::of(reason, style.wording)).collect(),
+        issue: std::iter::once(deciding).chain(besides).collect(),
     };
     match style.format {
         Format::Json => serde_json::to_vec(&outcome).unwrap_or_default(),
@@ -202,6 +209,19 @@ mod tests {
         assert_eq!(both["issue"][1]["diagnostics"], "JWT has expired, 9 seconds ago");
         let both = json(&Rejection { reason: expired, also: vec![sender()] });
         assert_eq!(both["id"], serde_json::Value::Null, "GP Connect's own has none");
+    }
+
+    #[test]
+    fn an_issue_besides_names_what_is_wrong() {
+        let media_type = || Reason::MediaTypeUnsupported("Accept");
+        let alone = json(&media_type().into());
+        assert_eq!(alone["issue"][0]["diagnostics"], "Unsupported_Media_Type");
+        let both = json(&Rejection { reason: Reason::HostNotServed, also: vec![media_type()] });
+        assert_eq!(both["issue"][1]["details"]["coding"][0]["display"], "Unsupported_Media_Type");
+        assert_eq!(
+            both["issue"][1]["diagnostics"],
+            "Accept names no FHIR format; expected application/fhir+json or application/fhir+xml"
+        );
     }
 
     #[test]

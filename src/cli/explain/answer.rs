@@ -40,12 +40,14 @@ pub(super) fn answer(
     let own = TraceId::from_random(place.random).to_string();
     let hidden = |value: String| if value == own { NEW_UUID.to_owned() } else { value };
     let headers = refusal.headers.into_iter();
-    let issues = std::iter::once(&rejection.reason).chain(&rejection.also).zip(numbers);
+    let deciding = (&rejection.reason, rejection.reason.diagnostics());
+    let besides = rejection.also.iter().map(|reason| (reason, reason.besides()));
+    let issues = std::iter::once(deciding).chain(besides).zip(numbers);
     Answer {
         status: refusal.status,
         phrase: phrase(refusal.status),
         headers: headers.map(|(name, value)| (name.to_owned(), hidden(value))).collect(),
-        issues: issues.map(|(reason, fault)| issue(reason, fault, wording)).collect(),
+        issues: issues.map(|(told, fault)| issue(told, fault, wording)).collect(),
         body: body(&refusal.body, seen.format),
     }
 }
@@ -55,13 +57,17 @@ pub(super) fn phrase(status: u16) -> &'static str {
     status.canonical_reason().unwrap_or("Error")
 }
 
-fn issue(reason: &Reason, fault: Option<usize>, wording: Wording) -> Issue {
+fn issue(
+    (reason, diagnostics): (&Reason, String),
+    fault: Option<usize>,
+    wording: Wording,
+) -> Issue {
     let Row(status, issue_type, code, _) = reason.answer_as(wording);
     let details = match code {
         Code::Spine(code, _) => code.to_owned(),
         Code::Proxy | Code::ProxyMethod => status.to_string(),
     };
-    Issue { fault, code: issue_type.as_str(), details, diagnostics: reason.diagnostics() }
+    Issue { fault, code: issue_type.as_str(), details, diagnostics }
 }
 
 fn body(bytes: &[u8], format: Format) -> Value {

@@ -119,6 +119,22 @@ impl Reason {
         }
     }
 
+    /// The public text of an issue besides the deciding one. The proxy's tokens are for programs that
+    /// match the national proxy; besides, a supplier is told where to look.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the others name it already")]
+    pub fn besides(&self) -> String {
+        match self {
+            Self::MediaTypeUnsupported(place) => format!(
+                "{place} names no FHIR format; expected application/fhir+json or \
+                 application/fhir+xml"
+            ),
+            Self::BodyEncoded => {
+                "Request body has a Content-Encoding; expected the body as it is".into()
+            }
+            _ => self.diagnostics(),
+        }
+    }
+
     /// The text for logs: as the public one, but nowhere with an id that may name a patient.
     #[expect(clippy::wildcard_enum_match_arm, reason = "the others hold nothing to hide")]
     pub fn note(&self) -> String {
