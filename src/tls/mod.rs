@@ -7,6 +7,7 @@
 
 mod certificate;
 mod client;
+mod connect;
 mod fault;
 mod files;
 mod identity;
@@ -21,6 +22,7 @@ mod warnings;
 
 pub use certificate::{ClientCertificate, Expiry};
 pub use client::{Accepted, ClientTls, Credentials};
+pub use connect::{ConsumerFiles, NoTls, consumer};
 pub use fault::Fault;
 pub use refused::{NotAccepted, Refused};
 pub use renew::{Material, Renewable, Renewal};

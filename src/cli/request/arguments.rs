@@ -67,6 +67,10 @@ Examples:
   gpconnect-gateway request find-patient --practice A20047 --nhs-number 9000000009 \\
       --form proxy --config gateway.toml
 
+  Over mutual TLS:
+  gpconnect-gateway request metadata --practice A20047 --gateway https://localhost:8443 \\
+      --cert consumer.pem --key consumer.key --ca gateway-ca.pem
+
   Without a header, to see the refusal:
   gpconnect-gateway request metadata --practice A20047 --header 'Authorization:'
 ";
@@ -88,6 +92,15 @@ pub(super) struct Place {
     /// The gateway.
     #[arg(long, value_name = "URL", default_value = "http://localhost:8080")]
     pub(super) gateway: Gateway,
+    /// The client certificate, and those that lead to its authority, in PEM: for an https gateway.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(super) cert: Option<PathBuf>,
+    /// The key of the client certificate, in PEM.
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(super) key: Option<PathBuf>,
+    /// The authorities of the gateway's certificate, in PEM. Default: those of the system.
+    #[arg(long, value_name = "FILE")]
+    pub(super) ca: Option<PathBuf>,
     /// The practice.
     #[arg(
         long,

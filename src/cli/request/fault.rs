@@ -5,6 +5,8 @@ use std::{io, time::Duration};
 use gpconnect::names::OdsCode;
 use thiserror::Error;
 
+use crate::tls::NoTls;
+
 /// Why there is no whole answer. Each says what to do.
 #[derive(Debug, Error)]
 pub(super) enum Unsendable {
@@ -30,6 +32,12 @@ pub(super) enum Unsendable {
     Refused { address: String },
     #[error("{address}: can't connect: {source}")]
     NotConnected { address: String, source: io::Error },
+    #[error("{0}")]
+    NoTls(#[from] NoTls),
+    #[error("--cert, --key and --ca are for a gateway at https://...; this one is {0}")]
+    PlainGateway(String),
+    #[error("{address}: no TLS: {reason}")]
+    NoHandshake { address: String, reason: String },
     #[error("{address}: no answer within {}; --timeout waits longer", seconds(*.limit))]
     Silent { address: String, limit: Duration },
     #[error("{address}: closed the connection, or what it answered is not HTTP: {source}")]

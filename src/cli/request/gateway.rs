@@ -4,9 +4,11 @@ use std::str::FromStr;
 
 use http::Uri;
 
-/// Where requests are sent: `http://{host}[:{port}]`.
+/// Where requests are sent: `http://{host}[:{port}]`, or the same with `https`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Gateway {
+    /// Whether it is reached over TLS.
+    pub(super) secure: bool,
     /// What stands behind `http://`.
     pub(super) authority: String,
     pub(super) host: String,
@@ -17,14 +19,19 @@ pub(crate) struct Gateway {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotAGateway {
     /// Some other text.
-    #[error("expected http://host:port, as in http://localhost:8080")]
+    #[error("expected https://host:port or http://host:port, as in https://localhost:8080")]
     Url,
-    /// TLS is not there yet.
-    #[error("TLS is not offered here; expected http://host:port")]
-    Tls,
     /// Something behind host and port.
-    #[error("has a path or query of its own; expected http://host:port alone")]
+    #[error("has a path or query of its own; expected https://host:port alone")]
     Path,
+}
+
+impl Gateway {
+    /// Its URL, without a slash at the end.
+    pub(super) fn url(&self) -> String {
+        let scheme = if self.secure { "https" } else { "http" };
+        format!("{scheme}://{}", self.authority)
+    }
 }
 
 impl FromStr for Gateway {
@@ -32,11 +39,11 @@ impl FromStr for Gateway {
 
     fn from_str(text: &str) -> Result<Self, NotAGateway> {
         let uri: Uri = text.parse().or(Err(NotAGateway::Url))?;
-        match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => return Err(NotAGateway::Tls),
+        let secure = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
             Some(_) | None => return Err(NotAGateway::Url),
-        }
+        };
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
             return Err(NotAGateway::Path);
         }
@@ -47,9 +54,10 @@ impl FromStr for Gateway {
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
         Ok(Self {
+            secure,
             authority: authority.to_string(),
             host: host.to_owned(),
-            port: authority.port_u16().unwrap_or(80),
+            port: authority.port_u16().unwrap_or(if secure { 443 } else { 80 }),
         })
     }
 }
@@ -65,7 +73,9 @@ mod tests {
             ("a slash at the end", "http://localhost:8080/", Ok(("localhost", 8080))),
             ("no port", "http://gateway.example", Ok(("gateway.example", 80))),
             ("IPv6", "http://[::1]:8080", Ok(("::1", 8080))),
-            ("TLS", "https://localhost:8443", Err(NotAGateway::Tls)),
+            ("TLS", "https://localhost:8443", Ok(("localhost", 8443))),
+            ("TLS, no port", "https://gateway.example", Ok(("gateway.example", 443))),
+            ("another scheme", "ftp://localhost", Err(NotAGateway::Url)),
             ("a path", "http://localhost/A20047", Err(NotAGateway::Path)),
             ("no scheme", "localhost:8080", Err(NotAGateway::Url)),
             ("user info", "http://u@localhost", Err(NotAGateway::Url)),

@@ -15,14 +15,19 @@ use super::{
     route::Route,
     target::target,
 };
-use crate::cli::{
-    aliases, moment,
-    token::author::{self, Purpose},
+use crate::{
+    cli::{
+        aliases, moment,
+        token::author::{self, Purpose},
+    },
+    tls::ConsumerFiles,
 };
 
 /// A request as it will be sent. `Debug` leaves out what may name a patient.
 pub(super) struct Plan {
     pub(super) gateway: Gateway,
+    /// What proves us to it.
+    pub(super) files: ConsumerFiles,
     pub(super) method: &'static str,
     pub(super) target: PathAndQuery,
     /// What is shown.
@@ -63,6 +68,11 @@ impl Plan {
         let headers = head::headers(arguments, &route, body.as_ref(), &token);
         Ok(Self {
             gateway: place.gateway.clone(),
+            files: ConsumerFiles {
+                certificate: place.cert.clone(),
+                key: place.key.clone(),
+                authorities: place.ca.clone(),
+            },
             method: id.row().verb.as_str(),
             target: target(place.form, &route, id, &path, &query)?,
             sendable: head::checked(&headers)?,

@@ -57,7 +57,7 @@ impl Route {
     pub(super) fn aud(&self, place: &Place, interaction: InteractionId) -> String {
         let at_gateway = || {
             let path = ods_path(self.practice, interaction.row().capability);
-            format!("http://{}{path}", place.gateway.authority)
+            format!("{}{path}", place.gateway.url())
         };
         let root = || self.service_root.as_ref().map(ToString::to_string);
         place.aud.clone().or_else(root).unwrap_or_else(at_gateway)

@@ -1,7 +1,8 @@
-//! Sends one request over plain HTTP/1.1 and reads its answer, everything under one deadline.
+//! Sends one request over HTTP/1.1, with TLS or without, and reads its answer, everything under one deadline.
 
 use std::{
     fmt, io,
+    pin::Pin,
     time::{Duration, Instant},
 };
 
@@ -13,17 +14,22 @@ use hyper::{
     client::conn::http1::{self, SendRequest},
 };
 use hyper_util::rt::TokioIo;
+use openssl::x509::X509VerifyResult;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     task::JoinSet,
     time::{self, timeout_at},
 };
+
+use tokio_openssl::SslStream;
 
 use super::{
     fault::{Broken, Unsendable},
     gateway::Gateway,
     plan::Plan,
 };
+use crate::tls::{ConsumerFiles, consumer};
 
 /// An answer as it arrived. `Debug` leaves out what may name a patient.
 pub(super) struct Answer {
@@ -69,7 +75,7 @@ pub(super) async fn send(plan: &Plan, limit: Duration) -> Result<Answer, Unsenda
     let address = || plan.gateway.authority.clone();
     let silent = || Unsendable::Silent { address: address(), limit };
     let not_answered = |source| Unsendable::NotAnswered { address: address(), source };
-    let stream = timeout_at(deadline.at, connect(&plan.gateway)).await.or(Err(silent()))??;
+    let stream = timeout_at(deadline.at, connect(plan)).await.or(Err(silent()))??;
     let handshake = http1::handshake(TokioIo::new(stream));
     let (sender, connection) =
         timeout_at(deadline.at, handshake).await.or(Err(silent()))?.map_err(not_answered)?;
@@ -91,7 +97,39 @@ pub(super) async fn send(plan: &Plan, limit: Duration) -> Result<Answer, Unsenda
     })
 }
 
-async fn connect(gateway: &Gateway) -> Result<TcpStream, Unsendable> {
+/// A connection to the gateway, of either kind.
+trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+async fn connect(plan: &Plan) -> Result<Box<dyn Io>, Unsendable> {
+    let gateway = &plan.gateway;
+    if !gateway.secure && plan.files != ConsumerFiles::default() {
+        return Err(Unsendable::PlainGateway(gateway.url()));
+    }
+    let stream = tcp(gateway).await?;
+    if !gateway.secure {
+        return Ok(Box::new(stream));
+    }
+    let connector = consumer(&plan.files)?;
+    let failed =
+        |reason: String| Unsendable::NoHandshake { address: gateway.authority.clone(), reason };
+    let ssl = connector.configure().and_then(|it| it.into_ssl(&gateway.host));
+    let stream = ssl.and_then(|ssl| SslStream::new(ssl, stream));
+    let mut stream = stream.map_err(|fault| failed(fault.to_string()))?;
+    match Pin::new(&mut stream).connect().await {
+        Ok(()) => Ok(Box::new(stream)),
+        Err(fault) => Err(failed(match stream.ssl().verify_result() {
+            X509VerifyResult::OK => fault.to_string(),
+            found => format!(
+                "the gateway's certificate is not accepted: {} (--ca FILE)",
+                found.error_string()
+            ),
+        })),
+    }
+}
+
+async fn tcp(gateway: &Gateway) -> Result<TcpStream, Unsendable> {
     let address = || gateway.authority.clone();
     let stream = TcpStream::connect((gateway.host.as_str(), gateway.port)).await;
     stream.map_err(|source| {

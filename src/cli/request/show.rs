@@ -114,7 +114,7 @@ impl View {
         let body = |bytes: &[u8]| if self.bodies { json_body(bytes) } else { Value::Null };
         json!({
             "request": {
-                "gateway": format!("http://{}", plan.gateway.authority),
+                "gateway": plan.gateway.url(),
                 "method": plan.method,
                 "target": plan.target.as_str(),
                 "headers": members(plan.headers.iter().map(hide)),

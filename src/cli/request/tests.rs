@@ -10,6 +10,7 @@ use super::*;
 use crate::{
     cli::aliases::ALIASES,
     simulator::{self, Estate, Running},
+    tls::issue::{Authority, Order},
 };
 
 #[derive(Parser)]
@@ -183,4 +184,53 @@ fn a_directory_fills_in_root_and_receiver() {
         let fault = Plan::make(&arguments("http://localhost:8080", &line), 0).unwrap_err();
         assert!(fault.to_string().contains(expected), "{name}: {fault}");
     }
+}
+
+/// Over mutual TLS: with the right files, without, and with others.
+#[tokio::test]
+async fn tls_needs_the_right_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (gateways, consumers) = (Authority::root("G").unwrap(), Authority::root("C").unwrap());
+    let own = consumers.issue(&Order::new("epr.example")).unwrap();
+    own.write(path("own.pem").as_ref(), path("own.key").as_ref()).unwrap();
+    let stranger = gateways.issue(&Order::new("epr.example")).unwrap();
+    stranger.write(path("stranger.pem").as_ref(), path("stranger.key").as_ref()).unwrap();
+    for (name, authority) in [("ca.pem", &gateways), ("other.pem", &consumers)] {
+        std::fs::write(path(name), authority.certificate.to_pem().unwrap()).unwrap();
+    }
+    let shown = gateways.issue(&Order::new("localhost")).unwrap();
+    let tls = Some(shown.server(&consumers).unwrap().build());
+    let settings = simulator::Settings::new(Arc::new(Estate::generate(1, 1)));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let _running = simulator::start(simulator::Settings { tls, ..settings }, listener).unwrap();
+    let (by_name, by_number) =
+        (format!("https://localhost:{port}"), format!("https://127.0.0.1:{port}"));
+    for (name, gateway, cert, ca, expected) in [
+        ("all right", &by_name, Some("own"), "ca.pem", None),
+        ("no certificate", &by_name, None, "ca.pem", Some("")),
+        ("another authority's", &by_name, Some("stranger"), "ca.pem", Some("")),
+        ("the gateway's authority unknown", &by_name, Some("own"), "other.pem", Some("--ca FILE")),
+        ("another name", &by_number, Some("own"), "ca.pem", Some("--ca FILE")),
+        ("no such file", &by_name, Some("none"), "ca.pem", Some("none.pem does not exist")),
+        ("no certificate in it", &by_name, Some("own"), "own.key", Some("holds no certificates")),
+    ] {
+        let files = cert.map(|cert| (path(&format!("{cert}.pem")), path(&format!("{cert}.key"))));
+        let ca = path(ca);
+        let mut line = vec!["metadata", "--ca", ca.as_str()];
+        if let Some((certificate, key)) = &files {
+            line.extend(["--cert", certificate.as_str(), "--key", key.as_str()]);
+        }
+        match (try_ask(gateway, &line).await, expected) {
+            (Ok(answer), None) => assert!(answer.is_good(), "{name}: {}", answer.status),
+            (Err(fault), Some(part)) => {
+                assert!(fault.to_string().contains(part), "{name}: {fault}");
+            }
+            (found, _) => panic!("{name}: {found:?}"),
+        }
+    }
+    let plain = format!("http://localhost:{port}");
+    let fault = try_ask(&plain, &["metadata", "--ca", &path("ca.pem")]).await.unwrap_err();
+    assert!(matches!(fault, Unsendable::PlainGateway(_)), "{fault}");
 }

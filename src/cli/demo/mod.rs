@@ -1,5 +1,7 @@
 //! `demo`: a simulated estate, the gateway in front of it and two registered consumers, on one
-//! machine, with nothing to configure.
+//! machine, with nothing to configure and with mutual TLS on both legs.
+
+mod keys;
 
 use std::{
     fs, io,
@@ -24,6 +26,9 @@ use crate::{
 const ASSISTED: &str = "200000000359";
 const TRANSPARENT: &str = "200000000360";
 const HOSPITAL: &str = "RXX01";
+/// The names of their files, and their hosts.
+const CONSUMERS: [(&str, &str); 2] =
+    [("assisted", "assist.rxx01.example"), ("transparent", "transparent.rxx01.example")];
 
 /// Run a simulated GP estate with the gateway in front of it.
 ///
@@ -42,9 +47,12 @@ pub(crate) struct Arguments {
     /// Where metrics and health are. 0 takes a free one.
     #[arg(long, value_name = "PORT", default_value_t = 9090)]
     observe_port: u16,
-    /// Keep the configuration in this folder, to look at and to change.
+    /// Keep the configuration, certificates and keys in this folder, to look at and to change.
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
+    /// Plain HTTP on both legs, in place of mutual TLS.
+    #[arg(long)]
+    plain: bool,
 }
 
 type Fault = Box<dyn std::error::Error>;
@@ -63,24 +71,28 @@ pub(crate) fn run(arguments: &Arguments) -> Ended {
 fn demo(arguments: &Arguments) -> Result<(), Fault> {
     let estate = Arc::new(Estate::generate(1, arguments.practices));
     let runtime = Runtime::new()?;
+    let temporary = TempDir::with_prefix("gpconnect-demo-")?;
+    let folder = arguments.folder.as_deref().unwrap_or(temporary.path());
+    fs::create_dir_all(folder)?;
+    let folder = &folder.canonicalize()?;
+    let tls = (!arguments.plain).then(|| keys::write(folder, &estate, &CONSUMERS)).transpose()?;
     let simulated = runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let settings = simulator::Settings::new(Arc::clone(&estate));
+        let settings = simulator::Settings { tls, ..settings };
         simulator::start(settings, listener).map(|running| (running, address))
     })?;
     let (simulator, address) = simulated;
     let ports = Ports::choose(arguments)?;
-    let temporary = TempDir::with_prefix("gpconnect-demo-")?;
-    let folder = arguments.folder.as_deref().unwrap_or(temporary.path());
-    write_configuration(folder, &estate, address, ports)?;
+    write_configuration(folder, &estate, address, ports, arguments.plain)?;
 
     let file = folder.join("gateway.toml");
     let (current, _) = Current::open(&file, Environment::new([]))?;
     let log = log::open(&current.load().startup.log)?;
     let telemetry = Arc::new(Telemetry::new(Metrics::new()?, log.sink.clone(), log.style));
     let running = Running::start(current, telemetry)?;
-    println!("{}", introduction(arguments.practices, ports, &file));
+    println!("{}", introduction(arguments, ports, folder));
     runtime.block_on(ctrl_c())?;
     running.stop();
     log.sink.close();
@@ -119,19 +131,24 @@ fn write_configuration(
     estate: &Estate,
     simulator: SocketAddr,
     ports: Ports,
+    plain: bool,
 ) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
     fs::write(folder.join("practices.toml"), estate.directory_toml("simulator", "everyone"))?;
     fs::write(folder.join("consumers.toml"), consumers())?;
-    fs::write(folder.join("gateway.toml"), gateway(simulator, ports))
+    fs::write(folder.join("gateway.toml"), gateway(simulator, ports, plain))
 }
 
-fn gateway(simulator: SocketAddr, ports: Ports) -> String {
+fn gateway(simulator: SocketAddr, ports: Ports, plain: bool) -> String {
+    let upstream = if plain { "insecure_plain_http = true\n" } else { keys::UPSTREAM };
     let listener = |name: &str, port: u16, asid: &str| {
+        let access = if plain {
+            format!("insecure_plain_http = true\ninsecure_everyone_is = [\"{asid}\"]\n")
+        } else {
+            keys::LISTENER.to_owned()
+        };
         format!(
             "[[listener]]\nname = \"{name}\"\naddress = \"127.0.0.1:{port}\"\n\
-             server_names = [\"localhost:{port}\", \"127.0.0.1:{port}\"]\n\
-             insecure_plain_http = true\ninsecure_everyone_is = [\"{asid}\"]\n\n"
+             server_names = [\"localhost:{port}\", \"127.0.0.1:{port}\"]\n{access}\n"
         )
     };
     format!(
@@ -140,7 +157,7 @@ fn gateway(simulator: SocketAddr, ports: Ports) -> String {
          [limits]\nconnections = 1000\n\n\
          [directory]\nfiles = [\"practices.toml\", \"consumers.toml\"]\n\n{}{}\
          [observe]\naddress = \"127.0.0.1:{}\"\n\n\
-         [[upstream]]\nname = \"simulator\"\naddress = \"{simulator}\"\ninsecure_plain_http = true\n",
+         [[upstream]]\nname = \"simulator\"\naddress = \"{simulator}\"\n{upstream}",
         listener("assisted", ports.assisted, ASSISTED),
         listener("transparent", ports.transparent, TRANSPARENT),
         ports.observe,
@@ -167,31 +184,41 @@ fn consumers() -> String {
     )
 }
 
-fn introduction(practices: usize, ports: Ports, file: &Path) -> String {
+fn introduction(arguments: &Arguments, ports: Ports, folder: &Path) -> String {
+    let (practices, folder) = (arguments.practices, folder.display());
     let program = std::env::current_exe()
         .map_or_else(|_| "gpconnect-gateway".to_owned(), |path| path.display().to_string());
-    let gateway = format!("http://localhost:{}", ports.assisted);
-    let request = format!("{program} request --gateway {gateway} --practice {FIRST_PRACTICE}");
+    let scheme = if arguments.plain { "http" } else { "https" };
+    let gateway = format!("{scheme}://localhost:{}", ports.assisted);
+    let files = |ca: &str| match arguments.plain {
+        true => String::new(),
+        false => format!(
+            " --cert {folder}/assisted.pem --key {folder}/assisted.key {ca} {folder}/gateway-ca.pem"
+        ),
+    };
+    let request = format!("{program} request --gateway {gateway}{}", files("--ca"));
+    let asked = format!("{request} --practice {FIRST_PRACTICE}");
+    let curl = format!("curl -s{}", files("--cacert"));
     format!(
         "
 {practices} simulated practices behind the gateway. Paste into another terminal:
 
-  {request} metadata
-  {request} find-patient --nhs-number 9000000009
-  {request} slots
-  {request} structured-record --nhs-number 9000000009
+  {asked} metadata
+  {asked} find-patient --nhs-number 9000000009
+  {asked} slots
+  {asked} structured-record --nhs-number 9000000009
 
-  curl -s {gateway}/{FIRST_PRACTICE}/STU3/1/gpconnect/Patient/1 \\
+  {curl} {gateway}/{FIRST_PRACTICE}/STU3/1/gpconnect/Patient/1 \\
     -H \"Authorization: Bearer $({program} token mint --interaction read-patient --ods \
          {FIRST_PRACTICE} --organisation {HOSPITAL})\"
 
 What is refused says why (no token; a practice that does not exist):
 
-  curl -s {gateway}/{FIRST_PRACTICE}/STU3/1/gpconnect/Patient/1
-  {program} request --gateway {gateway} --practice Z99999 metadata
+  {curl} {gateway}/{FIRST_PRACTICE}/STU3/1/gpconnect/Patient/1
+  {request} --practice Z99999 metadata
 
   {gateway}                 an assisted consumer: headers that it leaves out are filled in
-  http://localhost:{}                 a transparent one: the strict behaviour of the specification
+  {scheme}://localhost:{}                 a transparent one: the strict behaviour of the specification
   http://localhost:{}/metrics         metrics; /livez, /readyz
   {}
 
@@ -199,6 +226,29 @@ Each request is a line below. Ctrl-C ends it.
 ",
         ports.transparent,
         ports.observe,
-        file.display(),
+        format_args!("{folder}/gateway.toml"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::check;
+
+    #[test]
+    fn what_the_demo_writes_can_be_used() {
+        for plain in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let estate = Estate::generate(1, 20);
+            if !plain {
+                keys::write(folder.path(), &estate, &CONSUMERS).unwrap();
+            }
+            let ports = Ports { assisted: 1, transparent: 2, observe: 3 };
+            let simulator = SocketAddr::from((Ipv4Addr::LOCALHOST, 4));
+            write_configuration(folder.path(), &estate, simulator, ports, plain).unwrap();
+            let found = check(&folder.path().join("gateway.toml"), &Environment::new([]));
+            assert!(found.mistakes.is_empty(), "{}", found.mistakes);
+            assert_eq!(found.warnings.is_empty(), !plain, "{}", found.warnings);
+        }
+    }
 }

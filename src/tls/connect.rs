@@ -1,0 +1,83 @@
+//! A consumer's end of TLS, for the command `request` and for tests.
+
+use std::path::{Path, PathBuf};
+
+use openssl::{
+    error::ErrorStack,
+    pkey::PKey,
+    ssl::{SslConnector, SslMethod, SslVersion},
+    x509::{X509, store::X509StoreBuilder},
+};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::config::read_bytes;
+
+/// The files of a consumer, in PEM.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConsumerFiles {
+    /// Its certificate and those that lead to its authority.
+    pub certificate: Option<PathBuf>,
+    /// The key of the certificate.
+    pub key: Option<PathBuf>,
+    /// The authorities of the gateway's certificate; those of the system without.
+    pub authorities: Option<PathBuf>,
+}
+
+/// Why a consumer has no TLS.
+#[derive(Debug, Error)]
+pub enum NoTls {
+    /// A file can't be read.
+    #[error("{0} {1}")]
+    File(String, String),
+    /// What is in the files does not fit.
+    #[error("certificate and key can't be used: {0}")]
+    Unusable(#[from] ErrorStack),
+}
+
+/// What a consumer connects with. It verifies the gateway's certificate and name.
+///
+/// # Errors
+/// When a file can't be used.
+pub fn consumer(files: &ConsumerFiles) -> Result<SslConnector, NoTls> {
+    let mut connector = SslConnector::builder(SslMethod::tls_client())?;
+    connector.set_min_proto_version(Some(SslVersion::TLS1_2))?;
+    if let Some(path) = &files.authorities {
+        let mut store = X509StoreBuilder::new()?;
+        for authority in certificates(path)? {
+            store.add_cert(authority)?;
+        }
+        connector.set_cert_store(store.build());
+    }
+    if let Some(path) = &files.certificate {
+        let chain = certificates(path)?;
+        for (place, certificate) in chain.into_iter().enumerate() {
+            if place == 0 {
+                connector.set_certificate(&certificate)?;
+            } else {
+                connector.add_extra_chain_cert(certificate)?;
+            }
+        }
+    }
+    if let Some(path) = &files.key {
+        let pem = Zeroizing::new(read(path)?);
+        let unread = || fault(path, "holds no private key in PEM without a passphrase");
+        let key = PKey::private_key_from_pem_callback(&pem, |_| Ok(0)).ok().ok_or_else(unread)?;
+        connector.set_private_key(&key)?;
+        connector.check_private_key()?;
+    }
+    Ok(connector.build())
+}
+
+fn certificates(path: &Path) -> Result<Vec<X509>, NoTls> {
+    let found = X509::stack_from_pem(&read(path)?).unwrap_or_default();
+    if found.is_empty() { Err(fault(path, "holds no certificates in PEM")) } else { Ok(found) }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, NoTls> {
+    read_bytes(path).map_err(|problem| fault(path, &problem))
+}
+
+fn fault(path: &Path, problem: &str) -> NoTls {
+    NoTls::File(path.display().to_string(), problem.to_owned())
+}
