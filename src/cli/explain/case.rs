@@ -73,6 +73,8 @@ pub(super) struct Case<'a, 'r, 'p> {
     pub(super) examination: &'a Examination<'r, 'p>,
     /// Stage 9, when stage 1 let it in.
     pub(super) body: Option<&'a Result<Bytes, Reason>>,
+    /// How many patients query and body name, in a word, where the interaction is known.
+    pub(super) patients: Option<&'static str>,
     /// The claims as JSON, when the token could be read; for showing only.
     pub(super) claims: Option<Value>,
     /// The checks that found something wrong.

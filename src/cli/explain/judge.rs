@@ -4,7 +4,7 @@ use bytes::Bytes;
 use gpconnect::{
     RequestFacts,
     contract::{Check, Stage},
-    decide::{self, Examination, examine},
+    decide::{self, Examination, HeldBody, examine, examine_body},
     facts::{Fields, UnixSeconds},
     names::TraceId,
     policy::Consumer,
@@ -127,15 +127,16 @@ impl Judge<'_, '_, '_> {
             token_limit: place.snapshot.limits.token_bytes,
         };
         let examination = examine(&request, policy);
-        let mut faults = self.faults(&examination);
-        let stages = self.stages(&examination, &faults);
+        let (patients, of_body) = self.of_body(&examination);
+        let mut faults = self.faults(&examination, &of_body);
+        let stages = self.stages(&examination, patients, &faults);
         let mut decision = examination.into_decision();
         if self.front.is_some() {
             let (sent, format) = made_out(&self.source.message);
             decision.seen.trace_id = sent.unwrap_or(TraceId::from_random(place.random));
             decision.seen.format = format;
         }
-        let body_fault = self.arrived.and_then(|(_, body)| body.as_ref().err());
+        let body_fault = of_body.iter().find(|fault| fault.enforced).map(|fault| &fault.reason);
         let refused = match (self.front, &decision.outcome, body_fault) {
             (Some(reason), _, _) => Some(reason.clone().into()),
             (None, Err(rejection), _) => Some((**rejection).clone()),
@@ -197,14 +198,44 @@ impl Judge<'_, '_, '_> {
         }
     }
 
+    /// Stage 9: how many patients query and body name, in a word, and what is wrong with the body.
+    fn of_body(
+        &self,
+        examination: &Examination<'_, '_>,
+    ) -> (Option<&'static str>, Vec<decide::Fault>) {
+        let bytes = match self.arrived {
+            Some((_, Ok(bytes))) => bytes,
+            Some((_, Err(reason))) => return (None, vec![enforced(reason)]),
+            None => return (None, Vec::new()),
+        };
+        let sent = examination.headers.interaction_id.value();
+        let Some(id) = examination.identified.map(|found| found.id).or(sent) else {
+            return (None, Vec::new());
+        };
+        let body = HeldBody { bytes, content_type: self.head.fields.content_type };
+        let (patients, mut faults) = examine_body(
+            body,
+            examination.patients.clone(),
+            id,
+            examination.sender.map(|(_, consumer)| consumer),
+            &self.place.snapshot.policy,
+            UnixSeconds(self.place.now),
+        );
+        // What the query is told for already is not told twice.
+        faults.retain(|fault| !examination.faults.contains(fault));
+        (Some(patients.word()), faults)
+    }
+
     /// All that is wrong, in the order of the contract.
-    fn faults(&self, examination: &Examination<'_, '_>) -> Vec<(Reason, Fault)> {
-        let enforced = |reason: &Reason| decide::Fault { reason: reason.clone(), enforced: true };
+    fn faults(
+        &self,
+        examination: &Examination<'_, '_>,
+        of_body: &[decide::Fault],
+    ) -> Vec<(Reason, Fault)> {
         let front = self.front.map(enforced);
         // What the front refused already is not told twice.
         let others = examination.faults.iter().filter(|fault| Some(&fault.reason) != self.front);
-        let body = self.arrived.and_then(|(_, body)| body.as_ref().err()).map(enforced);
-        let all = front.into_iter().chain(others.cloned()).chain(body);
+        let all = front.into_iter().chain(others.cloned()).chain(of_body.iter().cloned());
         let sender = examination.sender.map(|(_, consumer)| consumer);
         let claims = case::claims(&self.head.fields, self.place.snapshot.limits.token_bytes);
         let hints = Hints {
@@ -249,6 +280,7 @@ impl Judge<'_, '_, '_> {
     fn stages(
         &self,
         examination: &Examination<'_, '_>,
+        patients: Option<&'static str>,
         faults: &[(Reason, Fault)],
     ) -> Vec<StageFound> {
         let limit = self.place.snapshot.limits.token_bytes;
@@ -258,6 +290,7 @@ impl Judge<'_, '_, '_> {
             front: self.front,
             examination,
             body: self.arrived.map(|(_, body)| body),
+            patients,
             claims: case::claims(&self.head.fields, limit),
             failed: faults.iter().map(|(reason, _)| reason.check()).collect(),
         };
@@ -275,6 +308,10 @@ impl Judge<'_, '_, '_> {
             })
             .collect()
     }
+}
+
+fn enforced(reason: &Reason) -> decide::Fault {
+    decide::Fault { reason: reason.clone(), enforced: true }
 }
 
 fn found(check: Check, case: &Case<'_, '_, '_>, faults: &[(Reason, Fault)]) -> CheckFound {

@@ -116,7 +116,7 @@ fn nobody_is_named_unless_asked_for() {
     for case in cases() {
         let (arguments, explained) = explained(&case);
         let told = [text(&case), serde_json::to_string(&explained).unwrap()].concat();
-        assert!(!told.contains("9000000009"), "{}: an NHS number", case.display());
+        assert!(!told.contains("90000000"), "{}: an NHS number", case.display());
         let named = people.iter().any(|person| told.contains(person));
         assert_eq!(named, arguments.show_ids, "{}: {told}", case.display());
     }
