@@ -1,7 +1,7 @@
 //! What each claim of a token says, what the specification wants, and whether it is right.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use gpconnect::{interaction::InteractionId, rejection::Reason};
+use gpconnect::{contract::Claim, interaction::InteractionId, rejection::Reason};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -74,7 +74,9 @@ pub(super) fn explain(text: &str, now: i64, interaction: Option<InteractionId>) 
     let claims: Option<Map<String, Value>> = parsed;
     let mut rows = vec![container(text, &faults)];
     if let Some(claims) = &claims {
-        rows.extend(WANTED.iter().map(|wanted| known(wanted, claims, &faults, now, interaction)));
+        let wanted = wanted(interaction);
+        let is_known = |name: &str| wanted.iter().any(|(known, _)| *known == name);
+        rows.extend(wanted.iter().map(|(claim, it)| known(claim, it, claims, &faults, now)));
         rows.extend(claims.iter().filter(|(name, _)| !is_known(name)).map(unknown));
     }
     let right = rows.iter().all(|row| !matches!(row.tested, Tested::Wrong(_)));
@@ -108,37 +110,51 @@ fn container(text: &str, faults: &[Reason]) -> Row {
     }
 }
 
-fn is_known(name: &str) -> bool {
-    WANTED.iter().any(|(known, _)| *known == name)
+/// The claims that count, each with what belongs there: for `interaction`, if it is known.
+fn wanted(interaction: Option<InteractionId>) -> Vec<(&'static str, String)> {
+    let mut wanted: Vec<_> = WANTED.iter().map(|(claim, it)| (*claim, (*it).to_owned())).collect();
+    let Some(id) = interaction else { return wanted };
+    let (row, name) = (id.row(), aliases::name_of(id));
+    let scopes = row.token.confidentiality.iter();
+    let scopes = scopes.map(|behind| format!("{} {behind}", row.scope.as_str()).trim().to_owned());
+    for (claim, it) in &mut wanted {
+        match *claim {
+            "aud" => it.extend(row.token.audience.iter().map(|fixed| format!("; or {fixed}"))),
+            "reason_for_request" => *it = row.token.reasons.join(" or "),
+            "requested_scope" => {
+                *it = format!("{}, for {name}", scopes.clone().collect::<Vec<_>>().join(" or "));
+            }
+            _ => {}
+        }
+    }
+    if row.token.requested_record {
+        let it = "a Patient or an Organization: whose record is asked for";
+        wanted.push((Claim::RequestedRecord.as_str(), it.to_owned()));
+    }
+    wanted
 }
 
 fn known(
-    (claim, wanted): &(&'static str, &str),
+    claim: &str,
+    wanted: &str,
     claims: &Map<String, Value>,
     faults: &[Reason],
     now: i64,
-    interaction: Option<InteractionId>,
 ) -> Row {
-    let value = claims.get(*claim).map_or_else(|| String::from("(missing)"), spelled);
-    let seconds = claims.get(*claim).and_then(Value::as_i64);
-    let value = match seconds.filter(|_| matches!(*claim, "iat" | "exp")) {
+    let value = claims.get(claim).map_or_else(|| String::from("(missing)"), spelled);
+    let seconds = claims.get(claim).and_then(Value::as_i64);
+    let value = match seconds.filter(|_| matches!(claim, "iat" | "exp")) {
         Some(seconds) => time(seconds, now),
         None => value,
     };
-    let wanted = match interaction {
-        Some(id) if *claim == "requested_scope" => {
-            format!("{}, for {}", id.row().scope.as_str(), aliases::name_of(id))
-        }
-        _ => (*wanted).to_owned(),
-    };
-    Row { claim: (*claim).into(), value, wanted, tested: verdict(Some(claim), faults) }
+    Row { claim: claim.into(), value, wanted: wanted.into(), tested: verdict(Some(claim), faults) }
 }
 
 fn unknown((name, value): (&String, &Value)) -> Row {
     Row {
         claim: name.clone(),
         value: spelled(value),
-        wanted: "nothing: not a claim of GP Connect 1.x".into(),
+        wanted: "nothing: not a claim of this interaction".into(),
         tested: Tested::Ignored,
     }
 }
@@ -297,6 +313,25 @@ mod tests {
         assert_eq!((row.claim.as_str(), &row.tested), ("requested_record", &Tested::Ignored));
         assert_eq!(row.value, "resourceType: Patient");
         assert!(explained.right);
+    }
+
+    #[test]
+    fn a_neighbour_has_claims_of_its_own() {
+        let rows = |claims: &Value, id| {
+            let explained = explain(&author::compact(claims), NOW, Some(id));
+            let wanted = |row: &Row| (row.claim.clone(), row.wanted.clone());
+            let wrong = wrong(&explained).into_iter().map(|(claim, _)| claim.to_owned()).collect();
+            (explained.claims.iter().map(wanted).collect::<Vec<_>>(), wrong)
+        };
+        let (wanted, wrong): (_, Vec<_>) = rows(&claims(), InteractionId::GetCareRecord);
+        let record = "a Patient or an Organization: whose record is asked for";
+        assert_eq!(wanted.last().unwrap(), &("requested_record".into(), record.into()));
+        assert!(wrong.contains(&"requested_record".to_owned()), "{wrong:?}");
+
+        let (wanted, wrong): (_, Vec<_>) = rows(&claims(), InteractionId::MigrateBinary);
+        let scope = wanted.iter().find(|(claim, _)| claim == "requested_scope").unwrap();
+        assert!(scope.1.starts_with("patient/*.read conf/R, for "), "{scope:?}");
+        assert_eq!(wrong, ["reason_for_request", "requested_scope"]);
     }
 
     proptest::proptest! {
