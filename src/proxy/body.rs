@@ -9,9 +9,9 @@ use gpconnect::{
     facts::Field,
     rejection::Reason,
 };
-use pingora::{proxy::Session, time::timeout};
+use pingora::{Error, ErrorType, proxy::Session, time::timeout};
 
-use super::{convert, exchange::Exchange};
+use super::{bounded, convert, exchange::Exchange, framing::Misframed};
 
 /// Holds the body of a request that has its permit, and decides by what it says.
 ///
@@ -68,25 +68,43 @@ pub(super) async fn hold(
         return Err(Reason::BodyUnexpected);
     }
     session.as_downstream_mut().enable_retry_buffering();
+    let late = || Reason::BodyTimeout { seconds: deadline.as_secs() };
     let read = async {
         if expects_continue(session) {
-            session.write_continue_response().await.or(Err(Reason::BodyBroken))?;
+            // The engine takes it for an answer before the body, behind which it would close.
+            session.as_downstream_mut().set_close_on_response_before_downstream_finish(false);
+            session.write_continue_response().await?;
+            session.as_downstream_mut().set_close_on_response_before_downstream_finish(true);
         }
         read_all(session, limit).await
     };
-    let late = Reason::BodyTimeout { seconds: deadline.as_secs() };
-    timeout(deadline, read).await.unwrap_or(Err(late))
+    match timeout(deadline, read).await {
+        Ok(Ok(length)) => length.ok_or(Reason::BodyTooLong { limit }),
+        // The engine's own clock for a silent body may be first.
+        Ok(Err(error)) if *error.etype() == ErrorType::ReadTimedout => Err(late()),
+        Ok(Err(error)) => Err(broken(&error)),
+        Err(_) => Err(late()),
+    }
 }
 
-async fn read_all(session: &mut Session, limit: usize) -> Result<usize, Reason> {
+/// Its length; none when it is longer than `limit`.
+async fn read_all(session: &mut Session, limit: usize) -> pingora::Result<Option<usize>> {
     let mut length = 0;
-    while let Some(chunk) = session.read_request_body().await.or(Err(Reason::BodyBroken))? {
+    while let Some(chunk) = session.read_request_body().await? {
         length += chunk.len();
         if length > limit || session.as_downstream().retry_buffer_truncated() {
-            return Err(Reason::BodyTooLong { limit });
+            return Ok(None);
         }
     }
-    Ok(length)
+    Ok(Some(length))
+}
+
+/// Why a body could not be read.
+pub(super) fn broken(error: &Error) -> Reason {
+    Reason::BodyBroken(match bounded::fault_of(error) {
+        Some(Misframed(fault)) => fault,
+        None => "it ends before its head says",
+    })
 }
 
 /// How long the body of a refused request is waited for: a refusal is not to be held up by it.

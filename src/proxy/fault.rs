@@ -4,7 +4,7 @@ use gpconnect::rejection::Reason;
 use pingora::{Error, ErrorSource, ErrorType};
 use uuid::Uuid;
 
-use super::{exchange::Exchange, trust};
+use super::{body, exchange::Exchange, trust};
 
 /// The reason to tell; none when nobody is left to be told.
 pub(super) fn reason(fault: &Error, exchange: &Exchange) -> Option<Reason> {
@@ -43,7 +43,7 @@ pub(super) fn reason(fault: &Error, exchange: &Exchange) -> Option<Reason> {
         (ErrorSource::Downstream, ReadTimedout) => {
             Some(Reason::BodyTimeout { seconds: exchange.snapshot.timeouts.body.as_secs() })
         }
-        (ErrorSource::Downstream, _) => Some(Reason::BodyBroken),
+        (ErrorSource::Downstream, _) => Some(body::broken(fault)),
         (ErrorSource::Internal | ErrorSource::Unset, _) => {
             Some(Reason::GatewayFault { reference: Uuid::new_v4().to_string().into() })
         }

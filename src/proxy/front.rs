@@ -1,6 +1,7 @@
 //! Stage 1: our own front before the engine's parser, which would answer some requests itself,
 //! repair others, and wait for a dripped head for ever. It reads one head under one deadline, checks
-//! its bytes, and hands them to the engine's session. It never parses bodies.
+//! its bytes, and hands them to the engine's session, over a connection that ends for the engine
+//! where the request does ([`super::bounded`]).
 
 use std::{
     future::poll_fn,
@@ -12,7 +13,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use gpconnect::{
     facts::Fields,
     headers,
@@ -35,6 +36,7 @@ use uuid::Uuid;
 use super::{
     alarm::Alarm,
     answer::Answer,
+    bounded::Bounded,
     exchange::{FromFront, InFlight, refused_at_front},
     gateway::Gateway,
     head::{self, Rules, Scan},
@@ -60,10 +62,10 @@ pub(super) struct Front {
 
 /// What became of waiting for a head.
 enum Admission {
-    /// One is accepted; the bytes begin with it.
+    /// One is accepted.
     Accepted(BytesMut),
-    /// One is refused; the bytes are what was read.
-    Refused(Reason, BytesMut),
+    /// One is refused.
+    Refused(Reason),
     /// The connection ended, or is to end, between two requests.
     Closed,
 }
@@ -88,7 +90,8 @@ impl ServerApp for Front {
             }
             return None;
         }
-        let (mut stream, mut guest) = self.meet(stream, timeouts.handshake).await?;
+        let (stream, mut guest) = self.meet(stream, timeouts.handshake).await?;
+        let mut connection = Box::new(Bounded::new(stream));
         let mut kept: Option<HttpPersistentSettings> = None;
         let mut alarm = Alarm::default();
         let mut stop = pin!(stopped(shutdown.clone()));
@@ -96,14 +99,17 @@ impl ServerApp for Front {
             if *shutdown.borrow() {
                 return None;
             }
-            let first = first_byte(&mut stream, timeouts.idle, &mut alarm, stop.as_mut()).await?;
-            match self.admit(&mut stream, first, &timeouts).await {
+            let idle = timeouts.idle;
+            let first = first_byte(connection.stream(), idle, &mut alarm, stop.as_mut()).await?;
+            connection.begin(first, HEAD_ROOM);
+            match self.admit(&mut connection, &timeouts).await {
                 Admission::Accepted(head) => {
-                    if let Some(reason) = self.objection(&mut guest, &stream) {
+                    if let Some(reason) = self.objection(&mut guest, connection.stream()) {
+                        let (stream, _) = connection.into_parts();
                         self.refuse(stream, &reason, &head).await;
                         return None;
                     }
-                    let mut session = ServerSession::new_http1(stream);
+                    let mut session = ServerSession::new_http1(connection);
                     match kept {
                         Some(settings) => settings.apply_to_session(&mut session),
                         None => session.set_keepalive(Some(timeouts.idle.as_secs())),
@@ -117,10 +123,12 @@ impl ServerApp for Front {
                     let step = timeouts.query.min(timeouts.command);
                     let reusable =
                         watch.over(&mut alarm, timeouts.exchange, step, exchange).await?;
-                    (stream, kept) = reusable.consume();
+                    let (stream, settings) = reusable.consume();
+                    (connection, kept) = (again(stream).await?, settings);
                 }
-                Admission::Refused(reason, read) => {
-                    let reason = self.objection(&mut guest, &stream).unwrap_or(reason);
+                Admission::Refused(reason) => {
+                    let reason = self.objection(&mut guest, connection.stream()).unwrap_or(reason);
+                    let (stream, read) = connection.into_parts();
                     self.refuse(stream, &reason, &read).await;
                     return None;
                 }
@@ -136,41 +144,39 @@ impl ServerApp for Front {
 
 impl Front {
     /// Waits for the rest of a head.
-    async fn admit(&self, stream: &mut Stream, first: u8, timeouts: &Timeouts) -> Admission {
-        let mut buffer = BytesMut::with_capacity(HEAD_ROOM);
-        buffer.put_u8(first);
-        let checked = timeout(timeouts.head, self.read_head(stream, &mut buffer)).await;
+    async fn admit(&self, connection: &mut Bounded, timeouts: &Timeouts) -> Admission {
+        let read = timeout(timeouts.head, self.read_head(connection)).await;
         let late = Reason::HeadTimeout { seconds: timeouts.head.as_secs() };
-        match checked.unwrap_or(Some(Err(late))) {
-            Some(Ok(())) => Admission::Accepted(buffer),
-            Some(Err(reason)) => Admission::Refused(reason, buffer),
+        match read.unwrap_or(Some(Err(late))) {
+            Some(Ok(head)) => Admission::Accepted(head),
+            Some(Err(reason)) => Admission::Refused(reason),
             None => Admission::Closed,
         }
     }
 
     /// Reads until the head is whole and checks it; none when the caller went away.
-    async fn read_head(
-        &self,
-        stream: &mut Stream,
-        buffer: &mut BytesMut,
-    ) -> Option<Result<(), Reason>> {
+    async fn read_head(&self, connection: &mut Bounded) -> Option<Result<BytesMut, Reason>> {
         let snapshot = self.gateway.shared.current.peek();
         let entrance = snapshot.entrance(self.gateway.listener)?;
         let rules = Rules { limits: snapshot.limits, server_names: &entrance.server_names };
         let mut scan = Scan::default();
         let end = loop {
-            match stream.read_buf(buffer).await {
-                Ok(0) | Err(_) => return None,
-                Ok(_) => {}
+            if !connection.more().await {
+                return None;
             }
-            match scan.end(buffer, &rules) {
+            match scan.end(connection.unread(), &rules) {
                 Ok(Some(end)) => break end,
                 Ok(None) => {}
                 Err(reason) => return Some(Err(reason)),
             }
         };
-        let accepted = head::check(buffer.get(..end).unwrap_or_default(), &rules);
-        Some(accepted.map(|accepted| accepted.into_origin_form(buffer)))
+        let accepted = head::check(connection.unread().get(..end).unwrap_or_default(), &rules);
+        Some(accepted.map(|accepted| {
+            connection.expect(accepted.body);
+            let mut head = connection.take(end);
+            accepted.into_origin_form(&mut head);
+            head
+        }))
     }
 
     /// Answers, tells log and metrics, and closes.
@@ -188,14 +194,14 @@ impl Front {
             Some(&answer),
             shared.current.peek().generation,
         ));
-        let last = async {
+        let written = async {
             stream.write_all(&answer.wire(read.starts_with(b"HEAD "))).await?;
-            stream.flush().await?;
-            AsyncWriteExt::shutdown(&mut stream).await?;
-            linger(&mut stream).await
+            stream.flush().await
         };
         // The caller may be gone, or never read: both end the connection all the same.
-        drop(timeout(LINGER, last).await);
+        if matches!(timeout(LINGER, written).await, Ok(Ok(()))) {
+            part(&mut stream).await;
+        }
     }
 }
 
@@ -225,6 +231,27 @@ async fn first_byte(
 /// Ends when connections are to end, or nobody is left to say so.
 async fn stopped(mut shutdown: ShutdownWatch) {
     drop(shutdown.wait_for(|stopping| *stopping).await);
+}
+
+/// The connection for its next request. None, and closed, when something came behind the last one
+/// before its answer: it may be the rest of a request that somebody before us read in another way.
+async fn again(stream: Stream) -> Option<Box<Bounded>> {
+    let connection = Bounded::back(stream)?;
+    if connection.unread().is_empty() {
+        return Some(connection);
+    }
+    let (mut stream, _) = connection.into_parts();
+    part(&mut stream).await;
+    None
+}
+
+/// Closes a connection without losing to a reset what was written to it.
+async fn part(stream: &mut Stream) {
+    let last = async {
+        AsyncWriteExt::shutdown(stream).await?;
+        linger(stream).await
+    };
+    drop(timeout(LINGER, last).await);
 }
 
 /// Reads away what is still coming.

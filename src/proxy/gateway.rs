@@ -136,8 +136,9 @@ impl ProxyHttp for Gateway {
             Ok(permit) => match body::admit(session, exchange, &permit).await {
                 Ok(()) => {
                     let (snapshot, head) = (&exchange.snapshot, session.req_header());
+                    let received = exchange.received;
                     exchange.outgoing =
-                        Outgoing::new(&permit, snapshot, address, head, self.secure);
+                        Outgoing::new(&permit, snapshot, address, head, received, self.secure);
                     exchange.permit = Some(permit);
                     return Ok(false);
                 }

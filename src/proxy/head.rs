@@ -10,6 +10,7 @@ use gpconnect::{contract::Header, rejection::Reason};
 use memchr::memchr;
 
 use self::fields::{Seen, check_header};
+use super::framing::Body;
 use crate::config::{Limits, ServerName};
 
 mod fields;
@@ -86,6 +87,8 @@ pub(super) struct Accepted {
     /// The `http://{authority}` of an absolute-form target, to be cut out: what is handed on is
     /// origin form.
     pub(super) cut: Option<Range<usize>>,
+    /// What follows it.
+    pub(super) body: Body,
 }
 
 impl Accepted {
@@ -105,7 +108,7 @@ impl Accepted {
 /// # Errors
 /// The first thing that is wrong.
 pub(super) fn check(head: &[u8], rules: &Rules<'_>) -> Result<Accepted, Reason> {
-    let lines = head.strip_suffix(b"\r\n\r\n").unwrap_or(head);
+    let lines = head.strip_suffix(b"\r\n").unwrap_or(head);
     let (request_line, mut rest) = cut_line(lines);
     let cut = check_request_line(request_line, rules)?;
     let mut seen = Seen::default();
@@ -126,7 +129,7 @@ pub(super) fn check(head: &[u8], rules: &Rules<'_>) -> Result<Accepted, Reason> 
     if !rules.server_names.iter().any(served) {
         return Err(Reason::HostNotServed);
     }
-    Ok(Accepted { cut })
+    Ok(Accepted { cut, body: seen.body() })
 }
 
 /// Up to the next CRLF, and what follows it. The last line stands without its own.

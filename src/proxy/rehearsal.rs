@@ -15,7 +15,11 @@ use tokio::io::{AsyncWriteExt, DuplexStream};
 
 use super::{
     answer::Answer,
-    body, convert, front,
+    body,
+    bounded::Bounded,
+    convert,
+    framing::Body,
+    front,
     head::{self, Rules, Scan},
     request::Outgoing,
 };
@@ -72,8 +76,8 @@ pub async fn arrive(
     listener: usize,
 ) -> Option<Result<Arrived, Reason>> {
     let secure = snapshot.entrance(listener)?.access.is_secure();
-    match check_head(message, snapshot, listener)? {
-        Ok(origin_form) => Some(parse(&origin_form, secure).await),
+    match enter(message, snapshot, listener)? {
+        Ok((head, body, behind)) => Some(parse(head, body, behind, secure).await),
         Err(reason) => Some(Err(reason)),
     }
 }
@@ -88,6 +92,21 @@ pub fn check_head(
     snapshot: &Snapshot,
     listener: usize,
 ) -> Option<Result<BytesMut, Reason>> {
+    let entered = enter(message, snapshot, listener)?;
+    Some(entered.map(|(mut head, _, behind)| {
+        head.extend_from_slice(behind);
+        head
+    }))
+}
+
+/// A head in origin form, what follows it, and the bytes behind it.
+type Entered<'m> = (BytesMut, Body, &'m [u8]);
+
+fn enter<'m>(
+    message: &'m [u8],
+    snapshot: &Snapshot,
+    listener: usize,
+) -> Option<Result<Entered<'m>, Reason>> {
     let server_names = &snapshot.entrance(listener)?.server_names;
     let rules = Rules { limits: snapshot.limits, server_names };
     let end = match Scan::default().end(message, &rules) {
@@ -96,20 +115,23 @@ pub fn check_head(
     };
     let (head, behind) = message.split_at_checked(end)?;
     Some(head::check(head, &rules).map(|accepted| {
-        let mut bytes = BytesMut::from(head);
-        accepted.into_origin_form(&mut bytes);
-        bytes.extend_from_slice(behind);
-        bytes
+        let body = accepted.body;
+        let mut head = BytesMut::from(head);
+        accepted.into_origin_form(&mut head);
+        (head, body, behind)
     }))
 }
 
 /// Lets the engine read it, from a connection that ends behind it.
-async fn parse(message: &[u8], secure: bool) -> Result<Arrived, Reason> {
+async fn parse(head: BytesMut, body: Body, behind: &[u8], secure: bool) -> Result<Arrived, Reason> {
     let broken = || Reason::HeadMalformed("the engine can't read it");
-    let (mut caller, gateway) = tokio::io::duplex(message.len() + 1_024);
-    caller.write_all(message).await.or(Err(broken()))?;
+    let (mut caller, gateway) = tokio::io::duplex(behind.len() + 1_024);
+    caller.write_all(behind).await.or(Err(broken()))?;
     caller.shutdown().await.or(Err(broken()))?;
-    let mut session = Session::new_h1(Box::new(gateway));
+    let mut connection = Bounded::new(Box::new(gateway));
+    connection.expect(body);
+    let mut session = Session::new_h1(Box::new(connection));
+    session.as_downstream_mut().set_pipelined_prefix(head);
     match session.as_downstream_mut().read_request().await {
         Ok(true) => Ok(Arrived { session, secure, _caller: caller }),
         Ok(false) | Err(_) => Err(broken()),
@@ -156,14 +178,11 @@ impl Arrived {
         client: Option<SocketAddr>,
     ) -> Option<Vec<u8>> {
         let arrived = self.session.req_header();
-        let outgoing = Outgoing::new(permit, snapshot, client, arrived, self.secure)?;
+        let body = self.session.as_downstream().get_retry_buffer().unwrap_or_default();
+        let outgoing = Outgoing::new(permit, snapshot, client, arrived, body.len(), self.secure)?;
         let mut head = arrived.clone();
-        let is_chunked = head.headers.contains_key(header::TRANSFER_ENCODING);
         strip_hop_by_hop(&mut head);
         outgoing.write(permit, arrived, &mut head).ok()?;
-        if is_chunked {
-            head.insert_header(header::TRANSFER_ENCODING, "chunked").ok()?;
-        }
         let mut wire =
             [head.method.as_str().as_bytes(), b" ", head.raw_path(), b" HTTP/1.1\r\n"].concat();
         let mut fields = BytesMut::new();

@@ -42,15 +42,19 @@ pub(super) struct Outgoing {
     target: Option<FromCaller<String>>,
     host: HeaderValue,
     forwarded: HeaderValue,
+    /// The length of a body that arrived in chunks.
+    length: Option<usize>,
 }
 
 impl Outgoing {
-    /// What the permit leads to; none when the snapshot lacks it, which it was made from.
+    /// What the permit leads to, with a body of `received` bytes; none when the snapshot lacks it,
+    /// which it was made from.
     pub(super) fn new(
         permit: &Permit,
         snapshot: &Snapshot,
         client: Option<SocketAddr>,
         head: &RequestHeader,
+        received: usize,
         secure: bool,
     ) -> Option<Self> {
         let endpoint = forward::endpoint(permit, &snapshot.policy)?;
@@ -75,6 +79,7 @@ impl Outgoing {
             target: target.map(FromCaller::new),
             host: HeaderValue::from_str(host).ok()?,
             forwarded: HeaderValue::from_maybe_shared(Bytes::from(forwarded)).ok()?,
+            length: head.headers.contains_key(header::TRANSFER_ENCODING).then_some(received),
         })
     }
 
@@ -95,6 +100,9 @@ impl Outgoing {
         head.append_header("Via", VIA)?;
         // The body is complete, so there is nothing to wait for.
         head.remove_header(&header::EXPECT);
+        if let Some(length) = self.length {
+            head.insert_header(header::CONTENT_LENGTH, length)?;
+        }
         let filled = permit.filled();
         let mut set = |name: &'static str, key: &HeaderName, filled: bool, value: &str| {
             if filled {

@@ -63,7 +63,7 @@ impl<'p> Hints<'_, '_, 'p> {
             Reason::ClaimMissing { claim, .. }
             | Reason::ClaimUnreadable { claim, .. }
             | Reason::ClaimInvalid { claim, .. } => self.claim(*claim),
-            Reason::BodyBroken => self.body(),
+            Reason::BodyBroken(_) => self.body(),
             _ => None,
         }
     }

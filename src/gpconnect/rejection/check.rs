@@ -48,7 +48,7 @@ impl Reason {
             Self::CapabilityDisabled(_) => Check::CapabilitySwitch,
             Self::BodyTooLong { .. } => Check::BodySize,
             Self::BodyTimeout { .. } => Check::BodyDeadline,
-            Self::BodyBroken => Check::BodyFraming,
+            Self::BodyBroken(_) => Check::BodyFraming,
             Self::BodyUnexpected => Check::BodyExpected,
             Self::BodyUnreadable(_) => Check::BodyReadable,
             Self::SeveralPatients => Check::OnePatient,

@@ -110,7 +110,7 @@ fn of_provider() -> [Reason; 12] {
     [
         Reason::BodyTooLong { limit: 65_536 },
         Reason::BodyTimeout { seconds: 30 },
-        Reason::BodyBroken,
+        Reason::BodyBroken("a chunk has an extension"),
         Reason::BodyUnexpected,
         Reason::BodyUnreadable("a name stands twice where it may stand once"),
         Reason::SeveralPatients,

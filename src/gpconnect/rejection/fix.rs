@@ -112,7 +112,9 @@ impl Reason {
             Self::CapabilityDisabled(_) => "Ask the practice to switch on this capability.",
             Self::BodyTooLong { .. } => "Send a smaller body; requests of GP Connect are small.",
             Self::BodyTimeout { .. } => "Send the whole body without a pause.",
-            Self::BodyBroken => "Send as many bytes as Content-Length says, or proper chunks.",
+            Self::BodyBroken(_) => {
+                "Send as many bytes as Content-Length says, or chunks without extensions and trailers."
+            }
             Self::BodyUnexpected => "Send a GET without a body.",
             Self::BodyUnreadable(_) => {
                 "Send one well-formed FHIR resource in UTF-8, each name once, without a document type."

@@ -79,7 +79,7 @@ pub enum Reason {
     // Stage 9, the body.
     BodyTooLong { limit: usize },
     BodyTimeout { seconds: u64 },
-    BodyBroken,
+    BodyBroken(&'static str),
     BodyUnexpected,
     BodyUnreadable(&'static str),
     SeveralPatients,
@@ -242,7 +242,7 @@ impl Reason {
             Self::CapabilityDisabled(_)     => Answer(403, Forbidden,    ACCESS_DENIED,    "capability_disabled"),     // A-403-DIS
             Self::BodyTooLong { .. }        => Answer(413, TooLong,      BAD_REQUEST,      "body_too_long"),
             Self::BodyTimeout { .. }        => Answer(408, Timeout,      BAD_REQUEST,      "body_timeout"),
-            Self::BodyBroken                => Answer(400, Invalid,      BAD_REQUEST,      "body_broken"),             // A-400-HDR
+            Self::BodyBroken(_)             => Answer(400, Invalid,      BAD_REQUEST,      "body_broken"),             // A-400-HDR
             Self::BodyUnexpected            => Answer(400, Invalid,      BAD_REQUEST,      "body_unexpected"),         // A-400-HDR
             Self::BodyUnreadable(_)         => Answer(400, Invalid,      BAD_REQUEST,      "body_unreadable"),         // 400, invalid
             Self::SeveralPatients           => Answer(400, Invalid,      BAD_REQUEST,      "several_patients"),        // 400, invalid

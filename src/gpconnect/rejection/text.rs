@@ -33,9 +33,7 @@ impl Reason {
             Self::TargetAmbiguous(fault) => format!("Request target is not valid: {fault}"),
             Self::NotAGpConnectPath => "Not a GP Connect resource".into(),
             Self::BodyTooLong { limit } => format!("Request body exceeds {limit} bytes"),
-            Self::BodyBroken => {
-                "Request body is not complete or not framed as its head says".into()
-            }
+            Self::BodyBroken(fault) => format!("Request body is malformed: {fault}"),
             Self::GatewayFault { reference } => format!("Gateway fault, reference {reference}"),
             Self::HeaderMissing(header) => format!("{header} header is missing"),
             Self::HeaderInvalid { header, length, expected } => {

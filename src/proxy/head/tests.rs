@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use super::*;
+use crate::proxy::framing::Chunks;
 
 fn rules() -> Rules<'static> {
     static NAMES: LazyLock<Vec<ServerName>> =
@@ -33,18 +34,38 @@ fn with(header: &str) -> Result<Accepted, Reason> {
 
 #[test]
 fn ordinary_heads_pass() {
-    for (name, lines) in [
-        ("least", "GET /a?b=c|d HTTP/1.1\nHost: gw.example\n\n"),
-        ("port and case", "POST /a HTTP/1.1\nhost: LOCALHOST:8080\nContent-Length: 5\n\n"),
-        ("chunked", "PUT /a HTTP/1.1\nHost:gw.example\nTransfer-Encoding: Chunked\n\n"),
-        ("hop-by-hop names", "GET /a HTTP/1.1\nHost: gw.example\nConnection: keep-alive, x-y\n\n"),
-        ("proxy form", "GET /https://gp.example/A20047/g/$x HTTP/1.1\nHost: gw.example\n\n"),
-        ("asterisk", "OPTIONS * HTTP/1.1\nHost: gw.example\n\n"),
-        ("obs-text", "GET /a HTTP/1.1\nHost: gw.example\nX: caf\u{e9}\n\n"),
-        ("underscore elsewhere", "GET /a HTTP/1.1\nHost: gw.example\nX_Y: 1\n\n"),
-        ("expect", "GET /a HTTP/1.1\nHost: gw.example\nExpect: 100-continue\n\n"),
+    let chunks = Body::Chunks(Chunks::default());
+    let none = Body::Length(0);
+    for (name, lines, body) in [
+        ("least", "GET /a?b=c|d HTTP/1.1\nHost: gw.example\n\n", none),
+        (
+            "port and case",
+            "POST /a HTTP/1.1\nhost: LOCALHOST:8080\nContent-Length: 5\n\n",
+            Body::Length(5),
+        ),
+        ("chunked", "PUT /a HTTP/1.1\nHost:gw.example\nTransfer-Encoding: Chunked\n\n", chunks),
+        (
+            "hop-by-hop names",
+            "GET /a HTTP/1.1\nHost: gw.example\nConnection: keep-alive, x-y\n\n",
+            none,
+        ),
+        ("proxy form", "GET /https://gp.example/A20047/g/$x HTTP/1.1\nHost: gw.example\n\n", none),
+        ("asterisk", "OPTIONS * HTTP/1.1\nHost: gw.example\n\n", none),
+        ("obs-text", "GET /a HTTP/1.1\nHost: gw.example\nX: caf\u{e9}\n\n", none),
+        ("underscore elsewhere", "GET /a HTTP/1.1\nHost: gw.example\nX_Y: 1\n\n", none),
+        (
+            "nine nominations",
+            "GET /a HTTP/1.1\nHost: gw.example\nConnection: a,b,c,d,e,,f,g,h,i\n\n",
+            none,
+        ),
+        (
+            "one of the future",
+            "GET /a HTTP/1.1\nHost: gw.example\nSsp-New: 1\nSsp-Newer: 1\n\n",
+            none,
+        ),
+        ("expect", "GET /a HTTP/1.1\nHost: gw.example\nExpect: 100-continue\n\n", none),
     ] {
-        assert_eq!(checked(lines), Ok(Accepted { cut: None }), "{name}");
+        assert_eq!(checked(lines), Ok(Accepted { cut: None, body }), "{name}");
     }
 }
 
@@ -52,7 +73,7 @@ fn ordinary_heads_pass() {
 #[test]
 fn the_absolute_form_is_cut_to_a_path() {
     let lines = "GET http://gw.example/https://gp.example/a HTTP/1.1\nHost: GW.example\n\n";
-    assert_eq!(checked(lines), Ok(Accepted { cut: Some(4..21) }));
+    assert_eq!(checked(lines), Ok(Accepted { cut: Some(4..21), body: Body::Length(0) }));
     let other = "GET http://other.example/a HTTP/1.1\nHost: gw.example\n\n";
     assert_eq!(checked(other).unwrap_err().word(), "head_malformed");
     for target in ["http://gw.example", "ftp://gw.example/a", "a/b", "http:///a"] {
@@ -80,6 +101,18 @@ fn what_two_parsers_could_read_in_two_ways_is_refused() {
         ("two senders", "Ssp-From: 1\nssp-from: 1", "header_repeated"),
         ("an aliased sender", "Ssp_From: 1", "head_malformed"),
         ("an aliased length", "Content_Length: 1", "head_malformed"),
+        ("another alias", "Ssp.From: 1", "head_malformed"),
+        ("two of the future", "Ssp-New: 1\nssp-new: 2", "header_repeated"),
+        ("a padded length", "Content-Length:  0", "head_malformed"),
+        ("a length before a tab", "Content-Length: 0\t", "head_malformed"),
+        ("a length with a zero in front", "Content-Length: 00", "head_malformed"),
+        ("a padded coding", "Transfer-Encoding:\tchunked", "head_malformed"),
+        ("a padded sender", "Ssp-From: 1 ", "head_malformed"),
+        ("another method", "X-HTTP-Method-Override: PUT", "head_malformed"),
+        ("another target", "x-original-url: /b", "head_malformed"),
+        ("nominated in quotes", "Connection: \"close\"", "head_malformed"),
+        ("ten nominations", "Connection: a,b,c,d,e\nConnection: f,g,h,i,j", "head_malformed"),
+        ("a nominated origin", "Connection: X-Forwarded-For", "head_malformed"),
         ("two tokens", "Authorization: a\nAuthorization: b", "header_repeated"),
         ("nominated sender", "Connection: close, Ssp-From", "head_malformed"),
         ("nominated host", "Connection: host", "head_malformed"),
