@@ -11,6 +11,7 @@
 )]
 
 mod addressing;
+mod ambiguity;
 mod answers;
 mod bookings;
 mod bytes;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
@@ -57,9 +57,9 @@ pub(crate) enum Cut {
     InBody,
 }
 
-/// A connection to the gateway.
-pub(crate) struct Wire {
-    stream: TcpStream,
+/// A connection to the gateway, whatever it runs over.
+pub(crate) struct Wire<S = TcpStream> {
+    stream: S,
     unread: Vec<u8>,
 }
 
@@ -67,12 +67,7 @@ impl Wire {
     pub(crate) async fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream, unread: Vec::new() }
-    }
-
-    /// Writes; a gateway that has closed already takes no more, which is no fault of it.
-    pub(crate) async fn write(&mut self, bytes: impl AsRef<[u8]>) {
-        timeout(DEADLINE, self.stream.write_all(bytes.as_ref())).await.expect("room").ok();
+        Self::over(stream)
     }
 
     /// Writes piece by piece with a pause behind each, until all is written or `Self` has been
@@ -88,6 +83,28 @@ impl Wire {
             }
             sleep(Duration::ZERO).await;
         }
+    }
+
+    /// Closes the sending side once an answer begins or the other side closes, and takes whatever
+    /// comes: its status, or 0.
+    pub(crate) async fn finish_soon(&mut self) -> u16 {
+        let begun = timeout(DEADLINE, self.stream.readable()).await;
+        begun.expect("an answer or an end").ok();
+        self.finish().await;
+        let (reply, _) = self.read_any("HEAD").await;
+        self.unread.clear();
+        reply.status
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    pub(crate) const fn over(stream: S) -> Self {
+        Self { stream, unread: Vec::new() }
+    }
+
+    /// Writes; a gateway that has closed already takes no more, which is no fault of it.
+    pub(crate) async fn write(&mut self, bytes: impl AsRef<[u8]>) {
+        timeout(DEADLINE, self.stream.write_all(bytes.as_ref())).await.expect("room").ok();
     }
 
     /// Closes the sending side.
@@ -125,17 +142,6 @@ impl Wire {
     pub(crate) async fn exchange(&mut self, call: &Call) -> Reply {
         self.write(bytes(call)).await;
         self.read(&call.verb).await
-    }
-
-    /// Closes the sending side once an answer begins or the other side closes, and takes whatever
-    /// comes: its status, or 0.
-    pub(crate) async fn finish_soon(&mut self) -> u16 {
-        let begun = timeout(DEADLINE, self.stream.readable()).await;
-        begun.expect("an answer or an end").ok();
-        self.finish().await;
-        let (reply, _) = self.read_any("HEAD").await;
-        self.unread.clear();
-        reply.status
     }
 
     /// What still comes until the gateway closes.

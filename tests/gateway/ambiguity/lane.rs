@@ -1,0 +1,265 @@
+//! A gateway with one connection to its provider, and how a case is put to it.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
+use uuid::Uuid;
+
+use super::case::{Case, Passed, Verdict};
+use super::upstream::{Arrived, Request, Upstream};
+use crate::exposition::Exposition;
+use crate::harness::call::host_and_path;
+use crate::harness::interactions::{BOOK_APPOINTMENT, READ_METADATA, READ_PATIENT};
+use crate::harness::{Call, HOST, Interaction, Mode, World};
+use crate::refusals::{check, contract};
+use crate::wire::{Reply, Wire};
+
+/// The body of a booking.
+const BODY: &str = r#"{"resourceType":"Appointment"}"#;
+
+/// What the gateway is told of deadlines: some cases wait for one.
+const SETTINGS: &str = "[timeouts]\nhead = \"1s\"\nbody = \"1s\"\n";
+
+pub(super) struct Lane {
+    world: World,
+    upstream: Upstream,
+    /// Whether the one connection to the provider is made.
+    connected: bool,
+}
+
+impl Lane {
+    pub(super) async fn start() -> Self {
+        let upstream = Upstream::start().await;
+        let address = upstream.address;
+        let world = World::start(|plan| {
+            plan.upstream = Some(address);
+            plan.settings = SETTINGS.to_owned();
+        })
+        .await;
+        let mut lane = Self { world, upstream, connected: false };
+        lane.probe().await.expect("a new lane works");
+        lane
+    }
+
+    /// Puts a case to the gateway, looks at both ends, and has the connection to the provider
+    /// serve another request.
+    ///
+    /// # Errors
+    /// What is not as it is to be.
+    pub(super) async fn run(&mut self, case: &Case) -> Result<(), String> {
+        let words = Words::new(&self.world);
+        let bytes = case.bytes(&|name| words.replace(name));
+        let wire = Wire::open(self.world.address(Mode::Transparent)).await;
+        // In a task of its own, so that a failure inside is told with the case's name.
+        let (talk, whose, own) = (case.verdicts.clone(), words.clone(), bytes.clone());
+        let talk = tokio::spawn(async move { converse(wire, &own, &talk, &whose).await });
+        let answered = talk.await.unwrap_or_else(|error| Err(error.to_string()));
+        let arrived = self.upstream.arrived();
+        let sent = bytes.escape_ascii();
+        let told = answered.map_err(|what| format!("{what}; sent {sent}; arrived: {arrived:?}"))?;
+        for (trace_id, word) in told {
+            let same = |line: &Value| line["trace_id"] == trace_id.as_str();
+            let line = self.world.gateway.log.wait_for(&trace_id, same).await;
+            if line["fault"] != word.as_str() {
+                return Err(format!("expected {word}, logged {}", line["fault"]));
+            }
+        }
+        let passed = case.verdicts.iter().filter_map(|verdict| match verdict {
+            Verdict::Passed(passed) => Some(Arrived::Request(words.canonical(passed))),
+            Verdict::Refused(_) | Verdict::Unfinished => None,
+        });
+        same(&arrived, &passed.collect::<Vec<_>>())?;
+        self.probe().await
+    }
+
+    /// A good request over the one connection to the provider.
+    async fn probe(&mut self) -> Result<(), String> {
+        let words = Words::new(&self.world);
+        let mut wire = Wire::open(self.world.address(Mode::Transparent)).await;
+        let probe = words.next.clone().and("Connection", "close");
+        let reply = wire.exchange(&probe).await;
+        is_answer_to(&reply, &probe).map_err(|what| format!("the next request: {what}"))?;
+        wire.rest().await;
+        let mut expected = vec![Arrived::Request(words.of("next"))];
+        if !std::mem::replace(&mut self.connected, true) {
+            expected.insert(0, Arrived::Connection);
+        }
+        same(&self.upstream.arrived(), &expected).map_err(|what| format!("behind it: {what}"))
+    }
+
+    /// What the metrics do not say as it was: each refusal counts once, under its word.
+    pub(super) async fn miscounted(&self, refused: &BTreeMap<&str, usize>) -> Vec<String> {
+        let page = Exposition::of(&self.world).await;
+        let practices = self.world.simulator.estate().practices().iter();
+        let practices = practices.map(|practice| practice.ods_code.to_string()).collect();
+        check::has_known_labels_only(&page, &practices);
+        let mut wrong = Vec::new();
+        for (word, times) in refused {
+            let counted = page.sum("requests_total", &[("fault", word), ("origin", "gateway")]);
+            // Those that are only waited for may be counted under the same word.
+            #[expect(clippy::cast_precision_loss, reason = "some hundred at most")]
+            if counted < *times as f64 {
+                wrong.push(format!("{word}: {times} times, counted {counted}"));
+            }
+        }
+        wrong
+    }
+}
+
+/// Sends these bytes, whatever the stream, and reads one answer for each request among them. Gives
+/// back trace id and word of each refusal.
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+    mut wire: Wire<S>,
+    bytes: &[u8],
+    verdicts: &[Verdict],
+    words: &Words,
+) -> Result<Vec<(String, String)>, String> {
+    let mut told = Vec::new();
+    wire.write(bytes).await;
+    for (place, verdict) in verdicts.iter().enumerate() {
+        let place = place + 1;
+        if matches!(verdict, Verdict::Unfinished) {
+            wire.finish().await;
+        }
+        let verb = if bytes.starts_with(b"HEAD ") { "HEAD" } else { "GET" };
+        let (reply, cut) = wire.read_any(verb).await;
+        let fine = match verdict {
+            Verdict::Unfinished if matches!(reply.status, 0 | 400..) => Ok(()),
+            Verdict::Unfinished => Err(format!("it is answered: {reply:?}")),
+            _ if cut.is_some() => Err(format!("its answer is cut: {reply:?}")),
+            Verdict::Refused(word) => is_refusal(&reply, word),
+            Verdict::Passed(passed) => is_answer_to(&reply, words.call(&passed.request)),
+        };
+        fine.map_err(|what| format!("request {place}: {what}"))?;
+        if let Verdict::Refused(word) = verdict {
+            told.push((reply.header("ssp-traceid").to_owned(), word.clone()));
+        }
+    }
+    wire.finish().await;
+    match wire.rest().await.as_slice() {
+        [] => Ok(told),
+        more => Err(format!("a further answer: {}", more.escape_ascii())),
+    }
+}
+
+fn is_refusal(reply: &Reply, word: &str) -> Result<(), String> {
+    let status = contract::of(word).status;
+    let outcome = reply.json_or_null()["resourceType"] == "OperationOutcome";
+    let is_ours = !reply.header("ssp-traceid").is_empty();
+    if reply.status == status && is_ours && (outcome || reply.body.is_empty()) {
+        return Ok(());
+    }
+    Err(format!("expected {status}, {word}; found {reply:?}"))
+}
+
+fn is_answer_to(reply: &Reply, call: &Call) -> Result<(), String> {
+    let trace_id = call.header("Ssp-TraceID").unwrap();
+    let answers = reply.json_or_null()["id"] == trace_id;
+    if reply.status == 200 && answers && reply.header("ssp-traceid") == trace_id {
+        return Ok(());
+    }
+    Err(format!("expected the answer to {trace_id}; found {} {:?}", reply.status, reply.text()))
+}
+
+fn same(arrived: &[Arrived], expected: &[Arrived]) -> Result<(), String> {
+    if arrived == expected {
+        return Ok(());
+    }
+    Err(format!("arrived {arrived:#?}, expected {expected:#?}"))
+}
+
+/// The requests of one case, each with a trace id of its own.
+#[derive(Clone)]
+struct Words {
+    read: Call,
+    book: Call,
+    next: Call,
+    provider: String,
+}
+
+impl Words {
+    fn new(world: &World) -> Self {
+        let call = |interaction: &Interaction, path: &str| {
+            let trace_id = Uuid::new_v4().to_string();
+            world.call(Mode::Transparent, interaction, path).with("Ssp-TraceID", &trace_id)
+        };
+        let practice = world.practice(0);
+        let (provider, _) = host_and_path(practice, &READ_PATIENT);
+        Self {
+            read: call(&READ_PATIENT, "Patient/2"),
+            book: call(&BOOK_APPOINTMENT, "Appointment")
+                .with("Content-Type", "application/fhir+json;charset=utf-8")
+                .bytes(BODY),
+            next: call(&READ_METADATA, "metadata"),
+            provider: provider.to_owned(),
+        }
+    }
+
+    fn call(&self, name: &str) -> &Call {
+        match name {
+            "read" => &self.read,
+            "book" => &self.book,
+            "next" => &self.next,
+            _ => panic!("{name} is no request of the test"),
+        }
+    }
+
+    /// What a word of a case stands for.
+    fn replace(&self, name: &str) -> Vec<u8> {
+        let lines = |call: &Call| {
+            let line = |(name, value): &(String, String)| format!("{name}: {value}\r\n");
+            call.clone().without("Host").headers.iter().map(line).collect::<String>()
+        };
+        let header = |call: &Call, name: &str| call.header(name).unwrap().to_owned();
+        match name {
+            "host" => HOST.to_owned(),
+            "read" | "book" => self.call(name).target.clone(),
+            "reading" => lines(&self.read),
+            "booking" => lines(&self.book),
+            "next" => self.next.head(),
+            "body" => BODY.to_owned(),
+            "trace-id" => header(&self.read, "Ssp-TraceID"),
+            "from" => header(&self.read, "Ssp-From"),
+            "to" => header(&self.read, "Ssp-To"),
+            "interaction-id" => header(&self.read, "Ssp-InteractionID"),
+            "token" => header(&self.read, "Authorization"),
+            _ => panic!("[[{name}]] is no word of the test"),
+        }
+        .into_bytes()
+    }
+
+    fn canonical(&self, passed: &Passed) -> Request {
+        let mut request = self.of(&passed.request);
+        if let Some(body) = passed.body(&|name| self.replace(name)) {
+            request.headers.retain(|(name, _)| name != "content-length");
+            request.headers.push(("content-length".into(), body.len().to_string()));
+            request.body = body;
+        }
+        for line in &passed.with(&|name| self.replace(name)) {
+            let (name, value) = line.split_once(": ").expect("with NAME: VALUE");
+            let name = name.to_ascii_lowercase();
+            request.headers.retain(|(there, _)| *there != name);
+            request.headers.push((name, value.to_owned()));
+        }
+        request.headers.sort();
+        request
+    }
+
+    /// The one form in which a request of the test may arrive.
+    fn of(&self, name: &str) -> Request {
+        let call = self.call(name);
+        let body: Vec<u8> = call.body.concat();
+        let client = "127.0.0.1";
+        let forwarded = format!("by=_gpconnect-gateway;for={client};host={HOST};proto=http");
+        let call = call.clone().with("Host", &self.provider).and("Forwarded", &forwarded);
+        let call = call.and("Via", "1.1 gpconnect-gateway");
+        let lower = |(name, value): (String, String)| (name.to_ascii_lowercase(), value);
+        let mut headers: Vec<_> = call.headers.into_iter().map(lower).collect();
+        if !body.is_empty() {
+            headers.push(("content-length".into(), body.len().to_string()));
+        }
+        headers.sort();
+        Request { line: format!("{} {} HTTP/1.1", call.verb, call.target), headers, body }
+    }
+}

@@ -1,0 +1,85 @@
+//! One reading of every request: raw requests that two parsers could read in two ways are sent
+//! through the gateway to a provider that takes one form only. It has seen exactly the accepted
+//! ones, in their canonical form, and nothing else.
+
+mod case;
+mod lane;
+mod upstream;
+
+use std::collections::BTreeMap;
+
+use case::{Case, Verdict};
+use lane::Lane;
+
+/// How many cases are under way at once, each before a gateway and a provider of its own: what one
+/// leaves behind on the provider's connection must not be taken for another's.
+const LANES: usize = 4;
+
+/// The most that may be passed on although somebody might read it in another way.
+const CLEANED_UP: usize = 5;
+
+/// design 11, "one reading of every request": 0 read differently, at most 5 cleaned up.
+///
+/// design 3: what leaves is canonical.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_is_read_in_one_way() {
+    let cases = case::all();
+    assert!(cases.len() >= 300, "only {} cases", cases.len());
+    let names: std::collections::BTreeSet<_> = cases.iter().map(|case| &case.name).collect();
+    assert_eq!(names.len(), cases.len(), "each case has a name of its own");
+    let mut lanes = Vec::new();
+    for lane in 0..LANES {
+        let own = cases.iter().skip(lane).step_by(LANES).cloned().collect();
+        lanes.push(tokio::spawn(run(own)));
+    }
+    let mut differently = Vec::new();
+    for lane in lanes {
+        differently.extend(lane.await.unwrap());
+    }
+    let cleaned: Vec<_> =
+        cases.iter().filter_map(|case| Some((&case.name, case.cleaned()?))).collect();
+    report(&cases, &differently, &cleaned);
+    assert!(differently.is_empty(), "{} read differently", differently.len());
+    assert!(cleaned.len() <= CLEANED_UP, "{} cleaned up", cleaned.len());
+}
+
+/// Runs these cases one after another, and gives back what is wrong with those that went wrong.
+async fn run(cases: Vec<Case>) -> Vec<String> {
+    let mut lane = Lane::start().await;
+    let mut wrong = Vec::new();
+    let mut refused: BTreeMap<&str, usize> = BTreeMap::new();
+    for case in &cases {
+        if let Err(what) = lane.run(case).await {
+            wrong.push(format!("{}: {what}", case.name));
+            // What is left behind must not be blamed on those that follow.
+            lane = Lane::start().await;
+            refused.clear();
+            continue;
+        }
+        for verdict in &case.verdicts {
+            if let Verdict::Refused(word) = verdict {
+                *refused.entry(word).or_default() += 1;
+            }
+        }
+    }
+    wrong.extend(lane.miscounted(&refused).await);
+    wrong
+}
+
+#[expect(clippy::print_stdout, reason = "the counts are what the run is for")]
+fn report(cases: &[Case], differently: &[String], cleaned: &[(&String, &str)]) {
+    let accepted = cases.iter().filter(|case| case.is_accepted()).count() - cleaned.len();
+    println!(
+        "{} ambiguous requests: {} read differently, {} cleaned up, {} refused, {accepted} accepted",
+        cases.len(),
+        differently.len(),
+        cleaned.len(),
+        cases.iter().filter(|case| !case.is_accepted()).count(),
+    );
+    for (name, reason) in cleaned {
+        println!("cleaned up: {name}: {reason}");
+    }
+    for what in differently {
+        println!("read differently: {what}");
+    }
+}
