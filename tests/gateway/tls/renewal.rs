@@ -1,6 +1,8 @@
 //! Certificates, keys and revocation lists replaced while requests are under way.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -178,6 +180,31 @@ async fn renewals_under_load_fail_no_request() {
     let page = Exposition::of(&secure.world).await;
     assert_eq!(page.sum("practice_requests_total", &[("result", "failed")]), 0.0);
     assert_eq!(page.sum("tls_renewals_total", &[("result", "refused")]), 0.0);
+}
+
+/// The script of `deploy/`: takes what fits, and refuses or puts back what does not.
+#[tokio::test]
+async fn the_script_rotates_a_certificate() {
+    let secure = Secure::start("").await;
+    let issued = secure.pki.consumer(Mode::Transparent);
+    let mut open = secure.client(Some(&issued)).connect().await;
+    assert_eq!(open.send(secure.call(Mode::Transparent)).await.status, 200);
+    let rotate = async |certificate: &str, key: &str| {
+        let file = |name: &str| secure.pki.file(name);
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/rotate-certificate");
+        let metrics = format!("http://{}/metrics", secure.world.gateway.observe);
+        let files = [file(certificate), file(key), file("gateway.pem"), file("gateway.key")];
+        let run = move || Command::new(script).args(files).arg(metrics).output().unwrap();
+        tokio::task::spawn_blocking(run).await.unwrap().status.success()
+    };
+    let (new, other) = (secure.pki.gateway(), secure.pki.gateway());
+    new.write(&secure.pki.file("new.pem"), &secure.pki.file("new.key")).unwrap();
+    other.write(&secure.pki.file("other.pem"), &secure.pki.file("other.key")).unwrap();
+    assert!(!rotate("new.pem", "other.key").await, "they do not fit");
+    assert_ne!(shown_by(&secure).await, Some(serial(&new)));
+    assert!(rotate("new.pem", "new.key").await);
+    assert_eq!(shown_by(&secure).await, Some(serial(&new)));
+    assert_eq!(open.send(secure.call(Mode::Transparent)).await.status, 200, "it stays open");
 }
 
 /// The serial number of the certificate that the gateway shows.
