@@ -1,16 +1,8 @@
 //! What each check looked at in this request, and whether it could look at all.
 
-use gpconnect::{
-    contract::Check,
-    interaction::{InteractionId, Switch},
-    policy::Mode,
-    sent::Sent,
-};
+use gpconnect::{contract::Check, interaction::InteractionId, policy::Mode, sent::Sent};
 
-use super::{
-    case::{Case, Framing},
-    claims,
-};
+use super::{body, case::Case, claims, parties};
 use crate::cli::output::counted;
 
 /// What became of a check that found nothing wrong, or that did.
@@ -41,11 +33,11 @@ pub(super) fn look(check: Check, case: &Case<'_, '_, '_>) -> Look {
         Stage::Target => target(check, case),
         Stage::Headers => headers(check, case),
         Stage::Interaction => interaction(check, case),
-        Stage::Accreditation => accreditation(check, case),
-        Stage::Agreement => agreement(case),
+        Stage::Accreditation => parties::accreditation(check, case),
+        Stage::Agreement => parties::agreement(case),
         Stage::Token => claims::look(check, case),
-        Stage::Enablement => enablement(check, case),
-        Stage::Limit => limit(check, case),
+        Stage::Enablement => parties::enablement(check, case),
+        Stage::Limit => body::limit(check, case),
         Stage::Audit | Stage::Cache | Stage::Upstream | Stage::Response | Stage::Outcome => {
             Look::Live
         }
@@ -224,167 +216,4 @@ fn media_type(case: &Case<'_, '_, '_>) -> Look {
         .filter_map(|(name, value)| Some(format!("{name} {}", hide.plain(&value?))))
         .collect();
     if sent.is_empty() { saw("nothing asked for, so JSON") } else { saw(sent.join(", ")) }
-}
-
-fn accreditation(check: Check, case: &Case<'_, '_, '_>) -> Look {
-    const ORDER: [Check; 6] = [
-        Check::SenderIsCaller,
-        Check::SenderAccredited,
-        Check::PracticeKnown,
-        Check::ReceiverAccredited,
-        Check::ReceiverNamed,
-        Check::ServiceRoot,
-    ];
-    let examination = case.examination;
-    let (Some(target), Some(found)) = (&examination.target, &examination.identified) else {
-        let lacks = if examination.target.is_none() { "a target" } else { "an interaction" };
-        return Look::Lacks(lacks);
-    };
-    // They run one after the other, up to the first fault.
-    if case.first_failed(&ORDER).is_some_and(|failed| failed < check) && !case.fails(check) {
-        return Look::Lacks("what the fault above leaves open");
-    }
-    let policy = &case.place.snapshot.policy;
-    let practice = policy.find_practice(target.practice).map(|(_, practice)| practice);
-    let endpoint = practice.and_then(|one| one.endpoints.of(found.id.row().capability));
-    parties(check, case, practice, endpoint)
-}
-
-#[expect(clippy::wildcard_enum_match_arm, reason = "the stage has no others")]
-fn parties(
-    check: Check,
-    case: &Case<'_, '_, '_>,
-    practice: Option<&gpconnect::policy::Practice>,
-    endpoint: Option<&gpconnect::policy::Endpoint>,
-) -> Look {
-    let headers = &case.examination.headers;
-    let asid = endpoint.map(|endpoint| endpoint.asid.to_string()).unwrap_or_default();
-    match check {
-        Check::SenderIsCaller => {
-            let callers: Vec<_> =
-                case.place.systems().map(|system| system.asid.to_string()).collect();
-            let from = headers.from.value().map_or("left out".to_owned(), |from| from.to_string());
-            saw(format!("Ssp-From {from}; the caller is {}", callers.join(" or ")))
-        }
-        Check::SenderAccredited => match case.examination.sender {
-            Some((_, sender)) => saw(format!(
-                "{} of {} may send {}",
-                sender.asid,
-                sender.organisation,
-                counted(sender.interactions.iter().count(), "interaction")
-            )),
-            None => RAN,
-        },
-        Check::PracticeKnown => match practice {
-            Some(practice) => saw(format!("{} {}", practice.ods_code, practice.name)),
-            None => RAN,
-        },
-        Check::ReceiverAccredited => match endpoint {
-            Some(endpoint) => saw(format!(
-                "{asid} receives {}",
-                counted(endpoint.interactions.iter().count(), "interaction")
-            )),
-            None => saw("the practice has no system for this capability"),
-        },
-        Check::ReceiverNamed => match headers.to.value() {
-            Some(to) => saw(format!("Ssp-To {to}; the directory has {asid}")),
-            None => saw(format!("left out; the directory has {asid}")),
-        },
-        _ => match endpoint {
-            Some(endpoint) => saw(format!("registered is {}", endpoint.service_root)),
-            None => RAN,
-        },
-    }
-}
-
-const NEEDS_PARTIES: Look = Look::Lacks("both systems, see stage 5");
-
-fn agreement(case: &Case<'_, '_, '_>) -> Look {
-    match &case.examination.parties {
-        Some(parties) => saw(format!(
-            "{} asks {} for {}",
-            parties.consumer.organisation,
-            parties.endpoint.service_root.ods_code(),
-            parties.capability.title()
-        )),
-        None => NEEDS_PARTIES,
-    }
-}
-
-fn enablement(check: Check, case: &Case<'_, '_, '_>) -> Look {
-    let examination = case.examination;
-    let Some((parties, found)) = examination.parties.as_ref().zip(examination.identified) else {
-        return NEEDS_PARTIES;
-    };
-    let switch = found.id.row().switch;
-    if switch == Switch::Never {
-        return Look::NotNeeded("the interaction passes whatever the switches say");
-    }
-    let practice = case.place.snapshot.policy.practice(parties.practice);
-    let switches = practice.map(|practice| practice.enablement).unwrap_or_default();
-    let word = |on: bool| if on { "on" } else { "off" };
-    let capability = parties.capability;
-    if check == Check::GpConnectSwitch {
-        return saw(format!("GP Connect is {}", word(switches.gp_connect)));
-    }
-    if switch == Switch::Whole {
-        return Look::NotNeeded("the interaction follows GP Connect as a whole");
-    }
-    if case.fails(Check::GpConnectSwitch) {
-        return Look::Lacks("GP Connect to be on");
-    }
-    let on = switches.capabilities.contains(capability);
-    saw(format!("{} is {}", capability.title(), word(on)))
-}
-
-const NO_BODY: Look = Look::NotNeeded("there is no body");
-
-fn limit(check: Check, case: &Case<'_, '_, '_>) -> Look {
-    let Some(body) = case.body else { return Look::Lacks("a head that is let in") };
-    let limit = case.place.snapshot.limits.body_bytes;
-    match (check, body) {
-        (Check::BodyDeadline, _) => Look::Live,
-        (Check::BodySize, Ok(body)) if body.is_empty() => NO_BODY,
-        (Check::BodySize, Ok(body)) => saw(format!("{} of {limit} bytes", body.len())),
-        (Check::BodySize, Err(_)) => Look::Lacks("a whole body"),
-        (Check::BodyFraming, Err(_)) if !case.fails(check) => Look::Lacks("a whole body"),
-        (Check::BodyFraming, _) => match case.head.framing {
-            Framing::None => NO_BODY,
-            Framing::Length(length) => {
-                saw(format!("Content-Length {}", case.place.hide.plain(length)))
-            }
-            Framing::Chunked => saw("chunked"),
-        },
-        (Check::BodyExpected, _) if case.head.method != "GET" => {
-            Look::NotNeeded("only a GET must come without")
-        }
-        (Check::BodyExpected, Ok(_)) => saw("no body"),
-        (Check::BodyExpected, Err(_)) => RAN,
-        (_, Err(_)) => Look::Lacks("a whole body"),
-        (check, Ok(_)) => patients(check, case),
-    }
-}
-
-/// Whether it is clear whom the request is about.
-#[expect(clippy::wildcard_enum_match_arm, reason = "the others are not about patients")]
-fn patients(check: Check, case: &Case<'_, '_, '_>) -> Look {
-    let examination = case.examination;
-    let sent = examination.headers.interaction_id.value();
-    let id = examination.identified.map(|found| found.id).or(sent);
-    let (Some(id), Some(many)) = (id, case.patients) else {
-        return Look::Lacks("an interaction");
-    };
-    let named = format!("patients named in query and body: {many}");
-    match check {
-        Check::NhsNumber if !case.place.snapshot.policy.checks_nhs_numbers() => {
-            Look::NotNeeded("it is switched off ([checks] nhs_number)")
-        }
-        Check::NhsNumber | Check::OnePatient if many == "unreadable" => {
-            Look::Lacks("a body that can be read")
-        }
-        Check::NhsNumber => saw(named),
-        _ if !id.is_operation() => Look::NotNeeded("only operations ($gpc...) need it"),
-        Check::OnePatient => saw(named),
-        _ => RAN,
-    }
 }

@@ -2,15 +2,18 @@
 
 mod answer;
 mod arguments;
+mod body;
 mod case;
 mod claims;
 mod curl;
 mod decisions;
 mod forward;
+mod head;
 mod hide;
 mod hints;
 mod judge;
 mod looks;
+mod parties;
 mod place;
 mod report;
 mod sections;
