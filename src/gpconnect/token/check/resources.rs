@@ -111,6 +111,18 @@ impl Faults<'_> {
         self.0.push(Reason::ClaimNotResource { claim, resource, fault });
     }
 
+    /// A system that is not there, or not once, is a fault of the list; else of its `element`.
+    fn identifier(
+        &mut self,
+        claim: Claim,
+        element: &'static str,
+        found: Found,
+        expected: &'static str,
+    ) {
+        let of_list = matches!(found, Found::NoIdentifierOf(_) | Found::Conflicting(_));
+        self.holds(claim, if of_list { ".identifier" } else { element }, found, expected);
+    }
+
     fn identifiers<'c, 't>(
         &mut self,
         claim: Claim,
@@ -170,7 +182,8 @@ pub(super) fn organization(
     let code = match identifiers.of(rules.organisation_systems) {
         Ok(code) => code,
         Err(found) => {
-            faults.holds(CLAIM, ".identifier", found, "one, with the organisation's ODS code");
+            let element = ".identifier of ods-organization-code";
+            faults.identifier(CLAIM, element, found, "one, with the organisation's ODS code");
             return false;
         }
     };
@@ -199,11 +212,12 @@ pub(super) fn practitioner(claims: &Claims<'_>, rules: &TokenRules, faults: &mut
     let Some(identifiers) = faults.identifiers(CLAIM, &practitioner.identifier) else { return };
     // Only the SDS user id is dependable; the others may be absent (gp-connect 7.3).
     if let Err(found) = identifiers.of(rules.user_systems) {
-        faults.holds(CLAIM, ".identifier", found, "one, with the user's id or UNK");
+        let element = ".identifier of sds-user-id";
+        faults.identifier(CLAIM, element, found, "one, with the user's id or UNK");
     }
     if let Err(found) = identifiers.role_profile() {
         let element = ".identifier of sds-role-profile-id";
-        faults.holds(CLAIM, element, found, "the user's role profile or UNK");
+        faults.identifier(CLAIM, element, found, "one, with the user's role profile or UNK");
     }
 }
 

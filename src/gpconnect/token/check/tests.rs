@@ -296,7 +296,7 @@ fn an_organisation_has_a_name_and_the_senders_code() {
         ("no identifiers", CODE, "", LACKS),
         ("another system", "https://fhir.nhs.uk/Id/ods-organization-code", "https://fhir.nhs.uk/Id/ods-site-code", LACKS),
         ("no value", ",\"value\":\"RXX01\"", "",
-            "JWT claim requesting_organization.identifier is missing; expected one, with the organisation's ODS code"),
+            "JWT claim requesting_organization.identifier of ods-organization-code is missing; expected one, with the organisation's ODS code"),
         ("two codes", CODE, &format!("{CODE},{}", CODE.replace("RXX01", "RXX02")),
             "JWT claim requesting_organization.identifier is a list with two different values of the system https://fhir.nhs.uk/Id/ods-organization-code; expected one, with the organisation's ODS code"),
         ("two codes in two spellings", CODE, &format!("{CODE},{}", CODE.replace("RXX01", "RXX02").replace("https://fhir.nhs.uk", "http://fhir.nhs.net")),
@@ -344,11 +344,11 @@ fn a_practitioner_has_an_id_a_name_and_a_user_id() {
         ("no user id", "sds-user-id", "sds-user",
             "JWT claim requesting_practitioner.identifier is a list without the system https://fhir.nhs.uk/Id/sds-user-id; expected one, with the user's id or UNK"),
         ("user id empty", "555000111222", "",
-            "JWT claim requesting_practitioner.identifier is empty; expected one, with the user's id or UNK"),
+            "JWT claim requesting_practitioner.identifier of sds-user-id is empty; expected one, with the user's id or UNK"),
         ("two users", USER, &format!("{USER},{}", USER.replace("222", "333")),
             "JWT claim requesting_practitioner.identifier is a list with two different values of the system https://fhir.nhs.uk/Id/sds-user-id; expected one, with the user's id or UNK"),
         ("role without a value", ",\"value\":\"UNK\"", "",
-            "JWT claim requesting_practitioner.identifier of sds-role-profile-id is missing; expected the user's role profile or UNK"),
+            "JWT claim requesting_practitioner.identifier of sds-role-profile-id is missing; expected one, with the user's role profile or UNK"),
     ]);
 }
 
