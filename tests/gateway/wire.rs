@@ -119,6 +119,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         reply
     }
 
+    /// Reads the head of an interim answer, and gives back its status.
+    pub(crate) async fn interim(&mut self) -> u16 {
+        let head = timeout(DEADLINE, self.read_head()).await.expect("an answer in time");
+        head.expect("a head").status
+    }
+
     /// Reads one answer, whole or cut.
     pub(crate) async fn read_any(&mut self, verb: &str) -> (Reply, Option<Cut>) {
         // Bytes may come for ever without being an answer.

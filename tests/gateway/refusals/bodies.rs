@@ -10,6 +10,7 @@ use super::region::{self, NEIGHBOUR, PATIENT};
 use super::{Case, Outcome, call, contract};
 use crate::harness::interactions as all;
 use crate::harness::{Call, Mode, World};
+use crate::scripted::{Scripted, Step};
 use crate::wire::{self, Wire};
 
 const LIMIT: usize = 65_536;
@@ -253,6 +254,49 @@ async fn a_request_that_comes_early_is_not_mixed_up() {
         }
         let expected = usize::from(status == 200) + usize::from(reply.status != 0);
         assert_eq!(world.arrivals().len(), expected, "{name}");
+    }
+}
+
+/// The practice may have acted on it already, so the caller has to hear of that.
+#[tokio::test]
+async fn more_bytes_do_not_end_a_request_under_way() {
+    let provider = Scripted::start().await;
+    let upstream = provider.address();
+    let world = World::start(|plan| plan.upstream = Some(upstream)).await;
+    for (turn, (name, first, more)) in [
+        ("a request behind a read", check::next(&world), wire::bytes(&check::next(&world))),
+        ("a line behind a body", book(&world), b"\r\n".to_vec()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        provider.will([Step::Wait, Step::Good]);
+        let mut wire = open(&world).await;
+        wire.write(wire::bytes(&first)).await;
+        provider.has_seen(turn + 1).await;
+        wire.write(more).await;
+        provider.go_on();
+        let reply = wire.read(&first.verb).await;
+        assert_eq!(reply.status, 200, "{name}: {reply:?}");
+        assert_eq!(wire.rest().await, b"", "{name}");
+        assert_eq!(provider.arrived().len(), 1, "{name}");
+    }
+}
+
+/// gp-connect 4.1: `Expect` occurs with .NET clients, which keep their connections.
+#[tokio::test]
+async fn an_expectation_keeps_its_connection() {
+    let world = region::start("").await;
+    let expecting = book(&world).and("Expect", "100-continue").and("Content-Length", "30");
+    let head = String::from_utf8(wire::head(&expecting)).unwrap() + "\r\n";
+    let mut wire = open(&world).await;
+    for turn in 0..3 {
+        wire.write(&head).await;
+        assert_eq!(wire.interim().await, 100, "{turn}");
+        wire.write(expecting.body.concat()).await;
+        let reply = wire.read("POST").await;
+        assert_eq!(reply.header("connection"), "keep-alive", "{turn}: {reply:?}");
+        assert_eq!(world.arrivals().len(), 1, "{turn}");
     }
 }
 

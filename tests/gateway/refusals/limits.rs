@@ -88,6 +88,25 @@ async fn a_dripped_head_is_cut() {
     assert_eq!(sums.sum("requests_total", &[("fault", "head_timeout")]), 3.0);
 }
 
+/// design 3: an idle connection is closed in its time, and without a word; so is one whose caller
+/// asked for it.
+#[tokio::test]
+async fn a_connection_that_waits_is_closed() {
+    let world = region::start("[timeouts]\nidle = \"300ms\"\n").await;
+    let mut fresh = Wire::open(world.address(Mode::Transparent)).await;
+    let mut kept = Wire::open(world.address(Mode::Transparent)).await;
+    let reply = kept.exchange(&base(&world)).await;
+    assert_eq!((reply.status, reply.header("connection")), (200, "keep-alive"), "{reply:?}");
+    for (name, wire) in [("never used", &mut fresh), ("used once", &mut kept)] {
+        assert_eq!(wire.rest().await, b"", "{name}");
+    }
+    let world = region::start("[timeouts]\nidle = \"1h\"\n").await;
+    let mut closing = Wire::open(world.address(Mode::Transparent)).await;
+    let reply = closing.exchange(&base(&world).and("Connection", "close")).await;
+    assert_eq!((reply.status, reply.header("connection")), (200, "close"), "{reply:?}");
+    assert_eq!(closing.rest().await, b"");
+}
+
 /// As far as the configuration lets them be raised.
 const WIDEST: &str = "[limits]\nhead_bytes = 1048575\nheaders = 256\ntarget_bytes = 65534\n";
 
