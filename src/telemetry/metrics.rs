@@ -2,10 +2,16 @@
 //! what a request was, and no practice. Label values come from the directory and from closed lists,
 //! so that no request can add a series by what it claims.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    cmp::Ordering,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use arc_swap::ArcSwap;
+use foldhash::fast::RandomState;
 use gpconnect::{Policy, interaction::TABLE, names::OdsCode, policy::PracticeIndex};
+use hashbrown::HashMap;
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
@@ -32,14 +38,21 @@ const UNKNOWN: &str = "unknown";
 /// The counters of one practice, one a [`Verdict`].
 type PracticeCounters = [IntCounter; Verdict::ALL.len()];
 
+/// The counters of all practices of one snapshot, so that counting costs an index and not a look-up.
+#[derive(Debug, Default)]
+struct Practices {
+    generation: u64,
+    counters: Vec<PracticeCounters>,
+    /// For requests that an older snapshot decided, in which a practice had another place.
+    places: HashMap<OdsCode, usize, RandomState>,
+}
+
 /// All metrics of one gateway, in a registry of its own.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
     practice_requests: IntCounterVec,
-    /// Resolved for the snapshot of this generation, so that counting costs an index and not a
-    /// look-up.
-    practices: ArcSwap<(u64, Vec<PracticeCounters>)>,
+    practices: ArcSwap<Practices>,
     requests: IntCounterVec,
     report_only: IntCounterVec,
     tokens: TokenMetrics,
@@ -170,8 +183,12 @@ impl Metrics {
                 }
             }
         }
-        let resolved = practices.iter().map(|practice| counters(practice.ods_code.as_str()));
-        self.practices.store(std::sync::Arc::new((generation, resolved.collect())));
+        let codes = || practices.iter().map(|practice| practice.ods_code);
+        self.practices.store(Arc::new(Practices {
+            generation,
+            counters: codes().map(|code| counters(code.as_str())).collect(),
+            places: codes().zip(0..).collect(),
+        }));
         self.generation.set(generation.try_into().unwrap_or(i64::MAX));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.loaded.set(now.as_secs().try_into().unwrap_or(i64::MAX));
@@ -233,17 +250,20 @@ impl Metrics {
         code: OdsCode,
         record: &Record<'_>,
     ) {
-        let resolved = self.practices.load();
-        let (generation, practices) = &**resolved;
+        let practices = self.practices.load();
+        let place = match record.generation.cmp(&practices.generation) {
+            Ordering::Equal => Some(index as usize),
+            // One that is gone since must not get a series again.
+            Ordering::Less => practices.places.get(&code).copied(),
+            Ordering::Greater => None,
+        };
         let verdict = record.result();
-        let counters = practices.get(index as usize).filter(|_| *generation == record.generation);
-        match counters.and_then(|all| all.get(verdict as usize)) {
-            Some(counter) => counter.inc(),
-            // Decided by another snapshot, in which places may stand for other practices.
-            None => {
-                let labels = [code.as_str(), verdict.as_str()];
-                self.practice_requests.with_label_values(&labels).inc();
-            }
+        let counters = place.and_then(|place| practices.counters.get(place));
+        if let Some(counter) = counters.and_then(|all| all.get(verdict as usize)) {
+            counter.inc();
+        } else if record.generation > practices.generation {
+            // The snapshot is in use a moment before its practices get their series.
+            self.practice_requests.with_label_values(&[code.as_str(), verdict.as_str()]).inc();
         }
     }
 
@@ -374,5 +394,29 @@ mod tests {
         let text = text(&metrics);
         assert!(!text.contains("B82617"));
         assert!(text.contains(r#"{practice="A20047",result="good"} 1"#), "others keep theirs");
+    }
+
+    /// A request may outlast the snapshot that decided it, and one of the next may be faster than
+    /// its counters.
+    #[test]
+    fn a_request_of_another_snapshot_is_counted_for_its_own_practice() {
+        let metrics = Metrics::new().unwrap();
+        metrics.snapshot(2, &policy(&["A20047", "C81001"]));
+        let finished = |code: &str, generation| {
+            let practice = Some((PracticeIndex(1), code.parse().unwrap()));
+            metrics.finished(&Record { practice, generation, ..example() });
+        };
+        finished("A20047", 1);
+        finished("B82617", 1);
+        finished("D82002", 3);
+        let text = text(&metrics);
+        for (line, there) in [
+            (r#"{practice="A20047",result="good"} 1"#, true),
+            (r#"{practice="C81001",result="good"} 0"#, true),
+            (r#"{practice="D82002",result="good"} 1"#, true),
+            ("B82617", false),
+        ] {
+            assert_eq!(text.contains(line), there, "{line} in\n{text}");
+        }
     }
 }

@@ -108,12 +108,14 @@ async fn others_are_well(world: &World, name: &str) {
     assert_eq!(reply.status, 200, "{name}: another practice: {reply:?}");
 }
 
-/// The odd practice answers a next request as itself.
+/// The odd practice answers a next request as itself. Its connection is kept then: a line is logged
+/// when everything else is done.
 async fn is_well_again(world: &World, name: &str) {
     let call = query(world);
     let reply = send(world, &call).await;
     assert_eq!(reply.status, 200, "{name}: the next request: {reply:?}");
     assert_eq!(reply.json()["id"], call.header("Ssp-TraceID").unwrap(), "{name}: {reply:?}");
+    line(world, &call, name).await;
 }
 
 /// An answer of ours that names the URL without its query.
