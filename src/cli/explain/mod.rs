@@ -26,7 +26,7 @@ use gpconnect::{names::Asid, policy::ConsumerIndex};
 
 use super::{
     Ended, check, moment,
-    output::{Output, Paint, complain, nearest, print, print_json},
+    output::{Output, Paint, complain, counted, nearest, print, print_json},
 };
 use crate::snapshot::{Access, Snapshot};
 
@@ -94,11 +94,11 @@ fn load(arguments: &Arguments) -> Result<Snapshot, String> {
     let loaded = check::load(config).map_err(|fault| {
         format!("{}: {fault}; name the gateway.toml with --config", config.display())
     })?;
-    let mistakes = loaded.mistakes.len();
+    let mistakes = counted(loaded.mistakes.len(), "mistake");
     loaded.snapshot.ok_or_else(|| {
         let config = config.display();
         format!(
-            "{config}: can't be used, it has {mistakes} mistakes; see gpconnect-gateway check --config {config}"
+            "{config}: can't be used, it has {mistakes}; see gpconnect-gateway check --config {config}"
         )
     })
 }
