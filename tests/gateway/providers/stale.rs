@@ -10,7 +10,11 @@ use crate::wire::{self, Wire};
 
 /// Leaves one kept connection behind.
 async fn warm(world: &World, provider: &Scripted) {
-    is_well_again(world, "to begin with").await;
+    let mut wire = Wire::open(world.address(Mode::Transparent)).await;
+    let reply = wire.exchange(&query(world).and("Connection", "close")).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    // With the caller's connection ended the provider's has been put back for others.
+    assert_eq!(wire.rest().await, b"");
     provider.arrived();
 }
 
