@@ -6,7 +6,7 @@ mod times;
 use super::{
     AudienceMatch, Claims,
     fault::{ClaimFault, Found, ScopeFault, ScopeFound, TokenFault},
-    json::{Given, Text},
+    given::{Given, Text},
 };
 use crate::{
     contract::Claim,

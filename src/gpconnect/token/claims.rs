@@ -7,7 +7,8 @@ use serde::de::MapAccess;
 use super::{
     container::Payload,
     fault::{ElementFault, Part, ResourceFault},
-    json::{At, Given, Json, Odd, Reader, Text, members, read as read_json},
+    given::{Given, Text},
+    json::{At, Json, Odd, Reader, members, read as read_json},
     resource::{Device, Organization, Practitioner, Record},
 };
 use crate::rejection::Reason;

@@ -8,7 +8,8 @@ use serde::de::MapAccess;
 
 use super::{
     fault::{Found, Part, TokenFault},
-    json::{At, Given, Json, Reader, Text, members, read as read_json},
+    given::{Given, Text},
+    json::{At, Json, Reader, members, read as read_json},
 };
 use crate::{contract::Header, facts::Field, rejection::Reason};
 

@@ -4,7 +4,8 @@ use serde::de::SeqAccess;
 
 use super::{
     fault::Found,
-    json::{At, Given, Json, Text, entries},
+    given::{Given, Text},
+    json::{At, Json, entries},
     resource::Identifier,
 };
 

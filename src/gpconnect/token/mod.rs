@@ -11,6 +11,7 @@ mod claims;
 mod container;
 mod elements;
 pub mod fault;
+mod given;
 mod identifiers;
 mod json;
 mod resource;
@@ -19,8 +20,9 @@ pub use audience::{AudienceMatch, AudiencePolicy};
 pub use check::{Observed, Terms, check};
 pub use claims::{Claims, read};
 pub use container::{Payload, open};
+pub use given::{Given, Text};
 pub use identifiers::Identifiers;
-pub use json::{First, Given, Text};
+pub use json::First;
 pub use resource::{Device, HumanName, Identifier, OneOrMany, Organization, Practitioner, Record};
 
 /// Tokens live exactly this long, measured from their own `iat`: the consumer's clock wrote both

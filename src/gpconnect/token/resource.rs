@@ -12,8 +12,9 @@ use super::{
         BOTH, DEVICE, Element, HUMAN_NAME, IDENTIFIER, NEITHER, ORGANIZATION, PRACTITIONER, find,
     },
     fault::{CallersName, ElementFault, ResourceFault, Within},
+    given::{Given, Text},
     identifiers::Identifiers,
-    json::{At, First, Given, Json, Reader, Text, Value, members},
+    json::{At, First, Json, Reader, Value, members},
 };
 use crate::contract::Claim;
 

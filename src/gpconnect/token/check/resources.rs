@@ -9,7 +9,7 @@ use crate::{
         Claims, Identifiers, Practitioner,
         elements::{DSTU2, STU3, resource_type},
         fault::{ClaimFault, Found, ResourceFault, Within},
-        json::{Given, Text},
+        given::{Given, Text},
     },
 };
 

@@ -8,7 +8,7 @@ use crate::{
     token::{
         LIFETIME_SECONDS,
         fault::{ClaimFault, DAY, Seconds},
-        json::Given,
+        given::Given,
     },
 };
 
