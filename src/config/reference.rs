@@ -127,7 +127,7 @@ const LIMITS: &[Key] = &[
     Key::default("target_bytes", Kind::Size(256, 65_534), "8192", "The request target; beyond it 414."),
     Key::default("body_bytes", Kind::Size(1, 65_536), "65536", "The request body, which is held whole; beyond it 413."),
     Key::default("token_bytes", Kind::Size(256, 1 << 20), "16384", "The token in Authorization; beyond it 400."),
-    Key::default("connections", Kind::Number(1, 1_000_000), "10000", "Connections of all consumers; further ones are answered 503 and closed."),
+    Key::default("connections", Kind::Number(1, 1_000_000), "10000", "Connections of all consumers; further ones are answered 503 and closed, over TLS only closed."),
     Key::default("in_flight", Kind::Number(1, 1_000_000), "2000", "Requests at once; further ones are answered 503."),
 ];
 

@@ -84,8 +84,10 @@ impl ServerApp for Front {
         let timeouts = snapshot.timeouts;
         drop(snapshot);
         if self.all_connections.get() > most {
-            if !self.gateway.secure {
-                // Over TLS it would cost a handshake to say so.
+            if self.gateway.secure {
+                // To say so would cost a handshake.
+                self.record_unanswered(&Reason::Overloaded, None, client(&stream));
+            } else {
                 self.refuse(stream, &Reason::Overloaded, &[]).await;
             }
             return None;

@@ -90,19 +90,28 @@ impl Front {
 
     /// Tells the log of a handshake that failed, where there is something to tell.
     fn tell(&self, failure: &Failure, client: Option<IpAddr>) {
-        let shared = &self.gateway.shared;
-        let (reason, status) = match failure {
-            Failure::Closed => return,
-            Failure::Late => return self.warn_of_handshake(client, "not complete in time"),
-            Failure::Protocol(note) => return self.warn_of_handshake(client, note),
+        match failure {
+            Failure::Closed => {}
+            Failure::Late => self.warn_of_handshake(client, "not complete in time"),
+            Failure::Protocol(note) => self.warn_of_handshake(client, note),
             // Nothing is sent; the status is what nginx counts it as (errors C).
-            Failure::PlainHttp => (Reason::PlainHttp, Some(497)),
-            Failure::Certificate(why) => (reason(*why), None),
-        };
+            Failure::PlainHttp => self.record_unanswered(&Reason::PlainHttp, Some(497), client),
+            Failure::Certificate(why) => self.record_unanswered(&reason(*why), None, client),
+        }
+    }
+
+    /// Records what ended a connection without an answer.
+    pub(super) fn record_unanswered(
+        &self,
+        reason: &Reason,
+        status: Option<u16>,
+        client: Option<IpAddr>,
+    ) {
+        let shared = &self.gateway.shared;
         let trace_id = TraceId::from_random(Uuid::new_v4().into_bytes());
         let generation = shared.current.peek().generation;
         let mut record =
-            refused_at_front(&self.gateway.name, &reason, trace_id, client, None, generation);
+            refused_at_front(&self.gateway.name, reason, trace_id, client, None, generation);
         record.status = status;
         shared.telemetry.finished(&record);
     }

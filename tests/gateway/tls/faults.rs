@@ -132,3 +132,16 @@ async fn what_is_neither_is_closed() {
     }
     secure.counts("tls_handshakes_total", &[("result", "protocol")], 3.0).await;
 }
+
+/// One connection too many is closed before it costs a handshake, and is counted.
+#[tokio::test]
+async fn an_overload_costs_no_handshake() {
+    let secure = Secure::start("\n[limits]\nconnections = 1\n").await;
+    let issued = secure.pki.consumer(Mode::Transparent);
+    let mut first = secure.client(Some(&issued)).connect().await;
+    assert_eq!(first.send(secure.call(Mode::Transparent)).await.status, 200);
+    assert!(secure.client(Some(&issued)).try_connect().await.is_err());
+    secure.counts("requests_total", &[("fault", "overloaded"), ("status", "000")], 1.0).await;
+    secure.counts("tls_handshakes_total", &[("listener", "secure")], 1.0).await;
+    assert_eq!(first.send(secure.call(Mode::Transparent)).await.status, 200);
+}
