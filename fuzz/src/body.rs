@@ -50,9 +50,11 @@ fn patient(patient: &Patient) -> &str {
 }
 
 fn assert_unprinted(patients: &Patients) {
-    if !matches!(patients, Patients::Unreadable(_)) {
-        let printed = format!("{patients:?}");
-        assert!(!printed.contains(|letter: char| letter.is_ascii_digit()), "{printed}");
+    let printed = format!("{patients:?}");
+    // Shorter texts may be the length that is printed.
+    let long = patients.iter().map(patient).filter(|text| text.len() > 8);
+    for text in long.filter(|text| text.contains(|letter: char| letter.is_ascii_digit())) {
+        assert!(!printed.contains(text), "a patient is printed");
     }
 }
 
