@@ -1,8 +1,10 @@
-//! Times stages 2 to 8 on one typical request and on hostile ones, and counts their allocations.
+//! Times stages 2 to 8 on one typical request and on hostile ones, and the reading of bodies, and
+//! counts their allocations.
 //!
 //! `decision` prints a table and exits with 1 when the typical request allocates more than 20 times.
-//! `decision once NAME` decides one request a thousand times, for callgrind.
+//! `decision once NAME` decides one request, or reads one body, a thousand times, for callgrind.
 
+mod bodies;
 mod counting;
 mod requests;
 
@@ -12,7 +14,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gpconnect::{Decision, Policy, RequestFacts, decide, facts::Fields, policy::ConsumerIndex};
+use bodies::Body;
+use gpconnect::{
+    Decision, Policy, RequestFacts, body, decide,
+    facts::{Field, Fields},
+    patients::Patients,
+    policy::ConsumerIndex,
+};
 use requests::{NOW, Request};
 
 /// What the typical request may allocate at most.
@@ -35,48 +43,75 @@ fn decided(request: &Request, policy: &Policy) -> Decision {
     decide(black_box(&facts), policy)
 }
 
+#[inline(never)]
+fn body_read(body: &Body) -> Patients {
+    body::read(black_box(&body.bytes), Field::Absent)
+}
+
 /// The best mean of several rounds: what others do on the machine only adds.
-fn best(request: &Request, policy: &Policy) -> Duration {
+fn best<T>(work: impl Fn() -> T) -> Duration {
     let trial = Instant::now();
-    drop(black_box(decided(request, policy)));
+    drop(black_box(work()));
     let count = (Duration::from_millis(10).as_nanos() / trial.elapsed().as_nanos().max(1)).max(5);
     let count = u32::try_from(count).unwrap_or(u32::MAX);
     let round = || {
         let start = Instant::now();
         for _ in 0..count {
-            drop(black_box(decided(request, policy)));
+            drop(black_box(work()));
         }
         start.elapsed() / count
     };
     (0..ROUNDS).map(|_| round()).min().unwrap_or_default()
 }
 
+/// Prints a line of the table and gives back the allocations.
+fn measure<T>(
+    name: &str,
+    bytes: usize,
+    work: impl Fn() -> T,
+    ends: impl Fn(&T) -> &'static str,
+) -> usize {
+    drop(work());
+    let before = counting::allocations();
+    let end = work();
+    let allocations = counting::allocations() - before;
+    let time = best(&work).as_nanos() as f64 / 1_000.0;
+    println!("{name:34} {bytes:>8} {time:>6.2} us {allocations:>12}  {}", ends(&end));
+    allocations
+}
+
+/// Works on what is called `name` a thousand times; false when there is no such thing.
+fn repeat(name: &str, policy: &Policy, requests: &[Request], bodies: &[Body]) -> bool {
+    let request = requests.iter().find(|request| request.name == name);
+    let body = bodies.iter().find(|body| body.name == name);
+    for _ in 0..1_000 {
+        request.inspect(|request| drop(black_box(decided(request, policy))));
+        body.inspect(|body| drop(black_box(body_read(body))));
+    }
+    request.is_some() || body.is_some()
+}
+
 fn main() -> ExitCode {
-    let policy = requests::policy();
-    let all = requests::all();
+    let (policy, requests, bodies) = (requests::policy(), requests::all(), bodies::all());
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [once, name] = arguments.as_slice()
         && once == "once"
-        && let Some(request) = all.iter().find(|request| request.name == name)
+        && repeat(name, &policy, &requests, &bodies)
     {
-        for _ in 0..1_000 {
-            drop(black_box(decided(request, &policy)));
-        }
         return ExitCode::SUCCESS;
     }
     println!("{:34} {:>8} {:>9} {:>12}  ends", "request", "bytes", "time", "allocations");
     let mut sparing = true;
-    for request in &all {
-        drop(decided(request, &policy));
-        let before = counting::allocations();
-        let decision = decided(request, &policy);
-        let allocations = counting::allocations() - before;
-        let ends =
-            decision.outcome.as_ref().map_or_else(|refused| refused.reason.word(), |_| "permit");
-        let bytes: usize = request.headers.iter().map(|(_, value)| value.len()).sum();
-        let time = best(request, &policy).as_nanos() as f64 / 1_000.0;
-        println!("{:34} {bytes:>8} {time:>6.2} us {allocations:>12}  {ends}", request.name);
+    for request in &requests {
+        let bytes = request.headers.iter().map(|(_, value)| value.len()).sum();
+        let ends = |decision: &Decision| {
+            decision.outcome.as_ref().map_or_else(|refused| refused.reason.word(), |_| "permit")
+        };
+        let allocations = measure(request.name, bytes, || decided(request, &policy), ends);
         sparing &= request.name != "typical" || allocations <= ALLOCATIONS;
+    }
+    for body in &bodies {
+        measure(body.name, body.bytes.len(), || body_read(body), Patients::word);
     }
     if sparing { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -130,6 +130,8 @@ pub fn all() -> Vec<Request> {
     odd_accept.headers.push(("Accept", "text/html;q=0.1,".repeat(1_500).into_bytes()));
     let mut odd_format = request("many formats", bearer(&claims));
     odd_format.target = format!("{}{}", odd_format.target, "&_format=%25".repeat(660));
+    let mut many_headers = request("a hundred headers", bearer(&claims));
+    many_headers.headers.extend((0..92).map(|_| ("X-Header-Of-Nobody", b"x".repeat(200))));
     vec![
         request("typical", bearer(&claims)),
         request("many faults", bearer(&broken)),
@@ -158,5 +160,6 @@ pub fn all() -> Vec<Request> {
         odd_target,
         odd_accept,
         odd_format,
+        many_headers,
     ]
 }
