@@ -188,7 +188,9 @@ fn proxy_target(behind_scheme: &str) -> Result<(OdsCode, AddressForm<'_>), Reaso
     }
     let mut segments = behind_scheme.split('/');
     let authority = segments.next().unwrap_or_default();
-    if authority.is_empty() || authority.contains('@') {
+    // Behind an encoded scheme the host was no segment of its own yet.
+    let is_dots = is_dot_segment(authority.as_bytes());
+    if authority.is_empty() || authority.contains('@') || is_dots {
         return Err(Reason::TargetAmbiguous("it has no plain host after https://"));
     }
     let code = segments.next().and_then(|code| code.parse().ok());
@@ -305,6 +307,7 @@ mod tests {
             ("encoded root", "/https%3A%2F%2Fgp.example%2FA20047%2Fg/Patient", "target_ambiguous"),
             ("user info", "/https://u@gp.example/A20047/g/Patient", "target_ambiguous"),
             ("three slashes", "/https:///A20047/g/Patient", "target_ambiguous"),
+            ("dots for a host", "/https%3A%2F%2F..;x/A20047/g/Patient", "target_ambiguous"),
         ] {
             assert_eq!(read_get(target).unwrap_err(), word, "{name}");
         }
