@@ -17,6 +17,7 @@ mod output;
 mod request;
 mod schema;
 mod serve;
+mod signals;
 mod simulate;
 mod start;
 mod token;

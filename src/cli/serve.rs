@@ -1,15 +1,11 @@
 //! `serve`: the gateway.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
 
 use clap::Args;
-use tokio::{
-    runtime::{Builder, Runtime},
-    signal::unix::{Signal, SignalKind, signal},
-};
 use tracing::{info, warn};
 
-use super::{Ended, log, start::Running};
+use super::{Ended, log, signals::Signals, start::Running};
 use crate::{
     config::Environment,
     snapshot::Current,
@@ -63,6 +59,7 @@ fn serve(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     signals.wait(|| {
         log.reopen();
         running.reload();
+        ControlFlow::Continue(())
     });
     info!("stopping: requests under way may finish");
     let cut = running.stop();
@@ -73,38 +70,4 @@ fn serve(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     }
     log.sink.close();
     Ok(())
-}
-
-/// The signals that are heeded, from before the gateway takes requests: who sends one as soon as it
-/// does must not end the process by it.
-struct Signals {
-    runtime: Runtime,
-    terminate: Signal,
-    interrupt: Signal,
-    reload: Signal,
-}
-
-impl Signals {
-    fn heed() -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let within = runtime.enter();
-        let terminate = signal(SignalKind::terminate())?;
-        let interrupt = signal(SignalKind::interrupt())?;
-        let reload = signal(SignalKind::hangup())?;
-        drop(within);
-        Ok(Self { runtime, terminate, interrupt, reload })
-    }
-
-    /// Waits for a signal to stop, calling `reload` on SIGHUP meanwhile.
-    fn wait(mut self, reload: impl Fn()) {
-        self.runtime.block_on(async {
-            loop {
-                tokio::select! {
-                    _ = self.terminate.recv() => return,
-                    _ = self.interrupt.recv() => return,
-                    _ = self.reload.recv() => reload(),
-                }
-            }
-        });
-    }
 }

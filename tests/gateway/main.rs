@@ -15,6 +15,7 @@ mod ambiguity;
 mod answers;
 mod bookings;
 mod bytes;
+mod demo;
 mod exchanges;
 mod exposition;
 mod fhir_client;

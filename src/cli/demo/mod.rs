@@ -6,15 +6,16 @@ mod keys;
 use std::{
     fs, io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use clap::Args;
 use tempfile::TempDir;
-use tokio::{runtime::Runtime, signal::ctrl_c};
+use tokio::runtime::Runtime;
 
-use super::{Ended, log, start::Running};
+use super::{Ended, log, signals::Signals, start::Running};
 use crate::{
     config::Environment,
     simulator::{self, Estate, FIRST_PRACTICE},
@@ -71,6 +72,8 @@ pub(crate) fn run(arguments: &Arguments) -> Ended {
 fn demo(arguments: &Arguments) -> Result<(), Fault> {
     let estate = Arc::new(Estate::generate(1, arguments.practices));
     let runtime = Runtime::new()?;
+    // Whatever ends the demo, also a closed terminal: the folder goes, it holds keys.
+    let signals = Signals::heed()?;
     let temporary = TempDir::with_prefix("gpconnect-demo-")?;
     let folder = arguments.folder.as_deref().unwrap_or(temporary.path());
     fs::create_dir_all(folder)?;
@@ -93,7 +96,7 @@ fn demo(arguments: &Arguments) -> Result<(), Fault> {
     let telemetry = Arc::new(Telemetry::new(Metrics::new()?, log.sink.clone(), log.style));
     let running = Running::start(current, telemetry)?;
     println!("{}", introduction(arguments, ports, folder));
-    runtime.block_on(ctrl_c())?;
+    signals.wait(|| ControlFlow::Break(()));
     running.stop();
     log.sink.close();
     runtime.block_on(simulator.stop());

@@ -108,8 +108,7 @@ impl Gateway {
 
     /// Sends it a signal by its short name.
     pub(crate) fn signal(&self, name: &str) {
-        let order = format!("kill -{name} {}", self.child.id());
-        assert!(Command::new("sh").args(["-c", &order]).status().unwrap().success(), "{order}");
+        signal(self.child.id(), name);
     }
 
     /// Asks it to stop and waits for its exit code; none when a signal ended it.
@@ -143,6 +142,12 @@ impl Gateway {
         let line = status.lines().find_map(|line| line.strip_prefix(name));
         line.unwrap_or_else(|| panic!("{name} in {status}")).trim().to_owned()
     }
+}
+
+/// Sends a process a signal by its short name.
+pub(crate) fn signal(process: u32, name: &str) {
+    let order = format!("kill -{name} {process}");
+    assert!(Command::new("sh").args(["-c", &order]).status().unwrap().success(), "{order}");
 }
 
 impl Drop for Gateway {
