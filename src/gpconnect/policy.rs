@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
+pub use crate::token::access::{ClaimMapping, Confirmation, Issuer, IssuerIndex};
 use crate::{
     interaction::{Capability, CapabilitySet, InteractionId, InteractionSet},
     names::{Asid, CpaId, HostName, OdsCode, PartyKey, ServiceRoot},
@@ -148,6 +149,7 @@ pub struct Policy {
     agreements: Vec<Box<[CapabilitySet]>>,
     carried: InteractionSet,
     checks_nhs_numbers: bool,
+    issuers: Vec<Issuer>,
 }
 
 impl Policy {
@@ -186,6 +188,13 @@ impl Policy {
     #[must_use]
     pub const fn with_nhs_numbers_checked(mut self, checked: bool) -> Self {
         self.checks_nhs_numbers = checked;
+        self
+    }
+
+    /// As it is, but with these issuers of access tokens.
+    #[must_use]
+    pub fn with_issuers(mut self, issuers: Vec<Issuer>) -> Self {
+        self.issuers = issuers;
         self
     }
 
@@ -250,6 +259,16 @@ impl Policy {
     /// All consumer systems in order.
     pub fn consumers(&self) -> &[Consumer] {
         &self.consumers
+    }
+
+    /// The issuer of access tokens at this place.
+    pub fn issuer(&self, index: IssuerIndex) -> Option<&Issuer> {
+        self.issuers.get(index.0 as usize)
+    }
+
+    /// All issuers of access tokens in order.
+    pub fn issuers(&self) -> &[Issuer] {
+        &self.issuers
     }
 
     /// What the organisation of `consumer` may ask `practice` for.

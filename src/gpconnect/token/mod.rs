@@ -5,6 +5,7 @@
 //! agrees with the caller's certificate and the directory, and that is what [`check`] compares.
 //! [`open`] and [`read`] depend on the token alone; what they read is borrowed from it.
 
+pub mod access;
 mod audience;
 mod check;
 mod claims;

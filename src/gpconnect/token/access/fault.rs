@@ -1,0 +1,76 @@
+//! What can be wrong with an access token before its claims are looked at.
+
+use std::fmt;
+
+use super::IssuerIndex;
+
+/// Why an access token is not known to be an issuer's. It holds nothing that the caller wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessFault {
+    /// Not three parts of base64url, the first two JSON objects with each name once. Says what
+    /// else it is: what follows "the access token ".
+    Malformed(&'static str),
+    /// Five parts: encrypted (RFC 7516).
+    Encrypted,
+    /// `alg` is `none` in whatever case, or nothing stands behind the last dot: a GP Connect token.
+    Unsigned,
+    /// The header has this member, which names a key or asks for what is not understood.
+    HeaderForbidden(&'static str),
+    /// `iss` is not the URL of an issuer here.
+    IssuerUnknown,
+    /// `alg` is none of those that this issuer is known to use.
+    AlgorithmNotAllowed(IssuerIndex),
+    /// This issuer has no key of that `kid`, or several and no `kid` tells which one.
+    KeyUnknown(IssuerIndex),
+    /// No key of this issuer could be had so far.
+    KeysUnavailable(IssuerIndex),
+    /// No key of this issuer has made that signature.
+    SignatureWrong(IssuerIndex),
+}
+
+impl AccessFault {
+    /// The issuer that the token says it is of, when there is such an issuer. Nothing proves it.
+    pub const fn issuer(self) -> Option<IssuerIndex> {
+        match self {
+            Self::AlgorithmNotAllowed(issuer)
+            | Self::KeyUnknown(issuer)
+            | Self::KeysUnavailable(issuer)
+            | Self::SignatureWrong(issuer) => Some(issuer),
+            Self::Malformed(_)
+            | Self::Encrypted
+            | Self::Unsigned
+            | Self::HeaderForbidden(_)
+            | Self::IssuerUnknown => None,
+        }
+    }
+}
+
+/// What follows "Access token is not accepted: ".
+impl fmt::Display for AccessFault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(what) => write!(out, "the access token {what}; expected a signed JWT"),
+            Self::Encrypted => out.write_str("it is encrypted; expected a signed JWT"),
+            Self::Unsigned => out.write_str(
+                "it is not signed; this system is registered for signed access tokens, \
+                 from which the gateway makes the GP Connect token",
+            ),
+            Self::HeaderForbidden(member) => {
+                write!(out, "its header has {member}; expected alg, kid and typ")
+            }
+            Self::IssuerUnknown => {
+                out.write_str("its iss is not the URL of an issuer that is accepted here")
+            }
+            Self::AlgorithmNotAllowed(_) => {
+                out.write_str("its alg is none that is accepted of its issuer")
+            }
+            Self::KeyUnknown(_) => out.write_str("its kid names no key of its issuer"),
+            Self::KeysUnavailable(_) => {
+                out.write_str("the keys of its issuer can't be had at present")
+            }
+            Self::SignatureWrong(_) => {
+                out.write_str("its signature was not made with that key of its issuer")
+            }
+        }
+    }
+}
