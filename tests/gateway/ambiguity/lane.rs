@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use gpconnect_gateway::tls::issue::Issued;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use uuid::Uuid;
 
 use super::case::{Case, Passed, Verdict};
@@ -13,6 +15,7 @@ use crate::harness::call::host_and_path;
 use crate::harness::interactions::{BOOK_APPOINTMENT, READ_METADATA, READ_PATIENT};
 use crate::harness::{Call, HOST, Interaction, Mode, World};
 use crate::refusals::{check, contract};
+use crate::tls::{Client, Pki};
 use crate::wire::{Reply, Wire};
 
 /// The body of a booking.
@@ -21,25 +24,62 @@ const BODY: &str = r#"{"resourceType":"Appointment"}"#;
 /// What the gateway is told of deadlines: some cases wait for one.
 const SETTINGS: &str = "[timeouts]\nhead = \"1s\"\nbody = \"1s\"\n";
 
+/// What the cases come in by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    Plain,
+    /// TLS with a client certificate, a handshake for every case.
+    MutualTls,
+}
+
+/// A connection by either door.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
 pub(super) struct Lane {
     world: World,
     upstream: Upstream,
+    /// Where the certificates come from, and the one that is shown, behind the door that needs it.
+    identity: Option<(Pki, Issued)>,
     /// Whether the one connection to the provider is made.
     connected: bool,
 }
 
 impl Lane {
-    pub(super) async fn start() -> Self {
+    pub(super) async fn start(door: Door) -> Self {
         let upstream = Upstream::start().await;
         let address = upstream.address;
+        let identity = (door == Door::MutualTls).then(|| {
+            let pki = Pki::new();
+            let issued = pki.consumer(Mode::Transparent);
+            (pki, issued)
+        });
+        let listener = identity.as_ref().map(|(pki, _)| pki.listener("")).unwrap_or_default();
         let world = World::start(|plan| {
             plan.upstream = Some(address);
-            plan.settings = SETTINGS.to_owned();
+            plan.settings = SETTINGS.to_owned() + &listener;
         })
         .await;
-        let mut lane = Self { world, upstream, connected: false };
+        let mut lane = Self { world, upstream, identity, connected: false };
         lane.probe().await.expect("a new lane works");
         lane
+    }
+
+    async fn open(&self) -> Wire<Box<dyn Stream>> {
+        let stream: Box<dyn Stream> = match &self.identity {
+            None => {
+                let stream = TcpStream::connect(self.world.address(Mode::Transparent)).await;
+                let stream = stream.unwrap();
+                stream.set_nodelay(true).unwrap();
+                Box::new(stream)
+            }
+            Some((pki, issued)) => {
+                let address = self.world.gateway.listeners["secure"];
+                Box::new(Client::new(address, pki, Some(issued)).try_connect().await.unwrap())
+            }
+        };
+        Wire::over(stream)
     }
 
     /// Puts a case to the gateway, looks at both ends, and has the connection to the provider
@@ -48,9 +88,9 @@ impl Lane {
     /// # Errors
     /// What is not as it is to be.
     pub(super) async fn run(&mut self, case: &Case) -> Result<(), String> {
-        let words = Words::new(&self.world);
+        let words = Words::new(self);
         let bytes = case.bytes(&|name| words.replace(name));
-        let wire = Wire::open(self.world.address(Mode::Transparent)).await;
+        let wire = self.open().await;
         // In a task of its own, so that a failure inside is told with the case's name.
         let (talk, whose, own) = (case.verdicts.clone(), words.clone(), bytes.clone());
         let talk = tokio::spawn(async move { converse(wire, &own, &talk, &whose).await });
@@ -75,8 +115,8 @@ impl Lane {
 
     /// A good request over the one connection to the provider.
     async fn probe(&mut self) -> Result<(), String> {
-        let words = Words::new(&self.world);
-        let mut wire = Wire::open(self.world.address(Mode::Transparent)).await;
+        let words = Words::new(self);
+        let mut wire = self.open().await;
         let probe = words.next.clone().and("Connection", "close");
         let reply = wire.exchange(&probe).await;
         is_answer_to(&reply, &probe).map_err(|what| format!("the next request: {what}"))?;
@@ -176,10 +216,13 @@ struct Words {
     book: Call,
     next: Call,
     provider: String,
+    /// `http` or `https`, as the provider is told.
+    scheme: &'static str,
 }
 
 impl Words {
-    fn new(world: &World) -> Self {
+    fn new(lane: &Lane) -> Self {
+        let world = &lane.world;
         let call = |interaction: &Interaction, path: &str| {
             let trace_id = Uuid::new_v4().to_string();
             world.call(Mode::Transparent, interaction, path).with("Ssp-TraceID", &trace_id)
@@ -193,6 +236,7 @@ impl Words {
                 .bytes(BODY),
             next: call(&READ_METADATA, "metadata"),
             provider: provider.to_owned(),
+            scheme: if lane.identity.is_some() { "https" } else { "http" },
         }
     }
 
@@ -214,6 +258,7 @@ impl Words {
         let header = |call: &Call, name: &str| call.header(name).unwrap().to_owned();
         match name {
             "host" => HOST.to_owned(),
+            "scheme" => self.scheme.to_owned(),
             "read" | "book" => self.call(name).target.clone(),
             "reading" => lines(&self.read),
             "booking" => lines(&self.book),
@@ -250,8 +295,8 @@ impl Words {
     fn of(&self, name: &str) -> Request {
         let call = self.call(name);
         let body: Vec<u8> = call.body.concat();
-        let client = "127.0.0.1";
-        let forwarded = format!("by=_gpconnect-gateway;for={client};host={HOST};proto=http");
+        let (client, scheme) = ("127.0.0.1", self.scheme);
+        let forwarded = format!("by=_gpconnect-gateway;for={client};host={HOST};proto={scheme}");
         let call = call.clone().with("Host", &self.provider).and("Forwarded", &forwarded);
         let call = call.and("Via", "1.1 gpconnect-gateway");
         let lower = |(name, value): (String, String)| (name.to_ascii_lowercase(), value);

@@ -9,7 +9,7 @@ mod upstream;
 use std::collections::BTreeMap;
 
 use case::{Case, Verdict};
-use lane::Lane;
+use lane::{Door, Lane};
 
 /// How many cases are under way at once, each before a gateway and a provider of its own: what one
 /// leaves behind on the provider's connection must not be taken for another's.
@@ -23,6 +23,16 @@ const CLEANED_UP: usize = 5;
 /// design 3: what leaves is canonical.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_request_is_read_in_one_way() {
+    all_by(Door::Plain).await;
+}
+
+/// The same requests over mutual TLS get the same verdicts.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_over_tls_is_read_in_the_same_way() {
+    all_by(Door::MutualTls).await;
+}
+
+async fn all_by(door: Door) {
     let cases = case::all();
     assert!(cases.len() >= 300, "only {} cases", cases.len());
     let names: std::collections::BTreeSet<_> = cases.iter().map(|case| &case.name).collect();
@@ -30,7 +40,7 @@ async fn every_request_is_read_in_one_way() {
     let mut lanes = Vec::new();
     for lane in 0..LANES {
         let own = cases.iter().skip(lane).step_by(LANES).cloned().collect();
-        lanes.push(tokio::spawn(run(own)));
+        lanes.push(tokio::spawn(run(own, door)));
     }
     let mut differently = Vec::new();
     for lane in lanes {
@@ -38,21 +48,21 @@ async fn every_request_is_read_in_one_way() {
     }
     let cleaned: Vec<_> =
         cases.iter().filter_map(|case| Some((&case.name, case.cleaned()?))).collect();
-    report(&cases, &differently, &cleaned);
+    report(door, &cases, &differently, &cleaned);
     assert!(differently.is_empty(), "{} read differently", differently.len());
     assert!(cleaned.len() <= CLEANED_UP, "{} cleaned up", cleaned.len());
 }
 
 /// Runs these cases one after another, and gives back what is wrong with those that went wrong.
-async fn run(cases: Vec<Case>) -> Vec<String> {
-    let mut lane = Lane::start().await;
+async fn run(cases: Vec<Case>, door: Door) -> Vec<String> {
+    let mut lane = Lane::start(door).await;
     let mut wrong = Vec::new();
     let mut refused: BTreeMap<&str, usize> = BTreeMap::new();
     for case in &cases {
         if let Err(what) = lane.run(case).await {
             wrong.push(format!("{}: {what}", case.name));
             // What is left behind must not be blamed on those that follow.
-            lane = Lane::start().await;
+            lane = Lane::start(door).await;
             refused.clear();
             continue;
         }
@@ -67,10 +77,10 @@ async fn run(cases: Vec<Case>) -> Vec<String> {
 }
 
 #[expect(clippy::print_stdout, reason = "the counts are what the run is for")]
-fn report(cases: &[Case], differently: &[String], cleaned: &[(&String, &str)]) {
+fn report(door: Door, cases: &[Case], differently: &[String], cleaned: &[(&String, &str)]) {
     let accepted = cases.iter().filter(|case| case.is_accepted()).count() - cleaned.len();
     println!(
-        "{} ambiguous requests: {} read differently, {} cleaned up, {} refused, {accepted} accepted",
+        "{door:?}: {} ambiguous requests: {} read differently, {} cleaned up, {} refused, {accepted} accepted",
         cases.len(),
         differently.len(),
         cleaned.len(),

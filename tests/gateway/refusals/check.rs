@@ -199,6 +199,11 @@ pub(super) fn next(world: &World) -> Call {
     world.call(Mode::Transparent, interaction, "metadata").with("Ssp-TraceID", &trace_id)
 }
 
+/// What the files of a TLS listener hold, what they are called, and whose it is.
+const KINDS_OF_FILES: [&str; 3] = ["certificate", "authority", "revocation_list"];
+const FILES: [&str; 3] = ["/gateway.pem", "/authorities.pem", "/consumers.crl"];
+const SUBJECTS: [&str; 3] = ["CN=gateway.example", "CN=Consumers", "CN=Consumers Root"];
+
 /// The series of the metrics page hold nothing but what is registered or listed.
 pub(crate) fn has_known_labels_only(page: &Exposition, practices: &BTreeSet<String>) {
     let words: BTreeSet<_> = contract::words().collect();
@@ -209,11 +214,18 @@ pub(crate) fn has_known_labels_only(page: &Exposition, practices: &BTreeSet<Stri
         "status" => value.parse::<u16>().is_ok(),
         "origin" => ["gateway", "provider"].contains(&value),
         "interaction" => value == "unknown" || value.contains("fhir:"),
-        "kind" => ["unknown", "command", "query", "practice", "consumer"].contains(&value),
-        "result" => {
-            ["good", "slow", "refused", "provider_error", "failed", "loaded"].contains(&value)
+        "kind" => {
+            let of_calls = ["unknown", "command", "query", "practice", "consumer"];
+            of_calls.contains(&value) || KINDS_OF_FILES.contains(&value)
         }
-        "listener" => ["transparent", "assist"].contains(&value),
+        "result" => {
+            let of_calls = ["good", "slow", "refused", "provider_error", "failed", "loaded"];
+            of_calls.contains(&value) || ["completed", "closed"].contains(&value)
+        }
+        "listener" => ["transparent", "assist", "secure"].contains(&value),
+        "owner" => value == "listener secure",
+        "file" => FILES.iter().any(|file| value.ends_with(file)),
+        "subject" => SUBJECTS.contains(&value),
         "connection" => ["new", "reused"].contains(&value),
         "le" | "version" => true,
         _ => false,

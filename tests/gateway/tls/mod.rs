@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use gpconnect_gateway::simulator::Arrival;
 use gpconnect_gateway::tls::issue::Issued;
-use openssl::ssl::{Ssl, SslConnector, SslMethod, SslVerifyMode, SslVersion};
+use openssl::ssl::{Ssl, SslContext, SslContextBuilder, SslMethod, SslVerifyMode, SslVersion};
 use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
 use tokio::net::TcpStream;
@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 use tokio_openssl::SslStream;
 use uuid::Uuid;
 
-use pki::Pki;
+pub(crate) use pki::Pki;
 
 use crate::exposition::Exposition;
 use crate::harness::interactions::READ_PATIENT;
@@ -52,8 +52,7 @@ impl Secure {
 
     /// A client that presents this certificate.
     fn client<'c>(&self, identity: Option<&'c Issued>) -> Client<'c> {
-        let authority = self.pki.gateways.certificate.clone();
-        Client { address: self.address(), identity, authority, change: |_| {} }
+        Client::new(self.address(), &self.pki, identity)
     }
 
     /// A good call of one of the consumers, with a trace id of its own.
@@ -96,25 +95,32 @@ fn header<'a>(arrival: &'a Arrival, name: &str) -> &'a str {
 }
 
 /// A TLS client.
-struct Client<'c> {
+pub(crate) struct Client<'c> {
     address: SocketAddr,
     identity: Option<&'c Issued>,
     authority: X509,
-    change: fn(&mut openssl::ssl::SslConnectorBuilder),
+    change: fn(&mut SslContextBuilder),
 }
 
-impl Client<'_> {
+impl<'c> Client<'c> {
+    /// Of a listener that this authority's certificates belong to.
+    pub(crate) fn new(address: SocketAddr, pki: &Pki, identity: Option<&'c Issued>) -> Self {
+        let authority = pki.gateways.certificate.clone();
+        Self { address, identity, authority, change: |_| {} }
+    }
+
     /// Shakes hands.
-    async fn try_connect(&self) -> Result<SslStream<TcpStream>, openssl::ssl::Error> {
+    pub(crate) async fn try_connect(&self) -> Result<SslStream<TcpStream>, openssl::ssl::Error> {
         self.try_connect_with(self.change).await
     }
 
     /// The same with another change to what is usual.
     async fn try_connect_with(
         &self,
-        change: impl FnOnce(&mut openssl::ssl::SslConnectorBuilder),
+        change: impl FnOnce(&mut SslContextBuilder),
     ) -> Result<SslStream<TcpStream>, openssl::ssl::Error> {
-        let mut builder = SslConnector::builder(SslMethod::tls_client()).unwrap();
+        // A connector would read the system's authorities each time.
+        let mut builder = SslContext::builder(SslMethod::tls_client()).unwrap();
         // What the gateway makes of it is to be seen, not what this library would not do.
         builder.set_security_level(0);
         builder.set_cipher_list("ALL:COMPLEMENTOFALL:@SECLEVEL=0").unwrap();
@@ -128,8 +134,11 @@ impl Client<'_> {
             builder.set_private_key(&issued.key).unwrap();
         }
         change(&mut builder);
-        let ssl: Ssl = builder.build().configure().unwrap().into_ssl(GATEWAY).unwrap();
+        let mut ssl = Ssl::new(&builder.build()).unwrap();
+        ssl.set_hostname(GATEWAY).unwrap();
+        ssl.param_mut().set_host(GATEWAY).unwrap();
         let stream = TcpStream::connect(self.address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
         let mut stream = SslStream::new(ssl, stream).unwrap();
         std::pin::Pin::new(&mut stream).connect().await?;
         Ok(stream)

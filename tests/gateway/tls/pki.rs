@@ -14,7 +14,7 @@ pub(super) const DAY: i64 = 86_400;
 
 /// The authority of the gateway's certificate, that of consumers, which has another above it, and
 /// the files that a listener is made of.
-pub(super) struct Pki {
+pub(crate) struct Pki {
     pub(super) gateways: Authority,
     pub(super) root: Authority,
     pub(super) consumers: Authority,
@@ -22,7 +22,7 @@ pub(super) struct Pki {
 }
 
 impl Pki {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let root = Authority::root("Consumers Root").unwrap();
         let pki = Self {
             gateways: Authority::root("Gateways Root").unwrap(),
@@ -65,7 +65,7 @@ impl Pki {
     }
 
     /// A good certificate of one of the consumers.
-    pub(super) fn consumer(&self, mode: Mode) -> Issued {
+    pub(crate) fn consumer(&self, mode: Mode) -> Issued {
         self.issue(&Order::new(&host(mode)))
     }
 
@@ -74,7 +74,7 @@ impl Pki {
     }
 
     /// The section of the listener.
-    pub(super) fn listener(&self, settings: &str) -> String {
+    pub(crate) fn listener(&self, settings: &str) -> String {
         let file = |name: &str| -> String { quoted(&self.file(name)) };
         format!(
             "[[listener]]\nname = \"secure\"\naddress = \"127.0.0.1:0\"\n\

@@ -1,18 +1,18 @@
 //! Versions and cipher suites, of both profiles.
 
-use openssl::ssl::{SslConnectorBuilder, SslVersion};
+use openssl::ssl::{SslContextBuilder, SslVersion};
 
 use super::Secure;
 use crate::harness::Mode;
 
-type Change = fn(&mut SslConnectorBuilder);
+type Change = fn(&mut SslContextBuilder);
 
-fn only(builder: &mut SslConnectorBuilder, version: SslVersion) {
+fn only(builder: &mut SslContextBuilder, version: SslVersion) {
     builder.set_min_proto_version(Some(version)).unwrap();
     builder.set_max_proto_version(Some(version)).unwrap();
 }
 
-fn suite(builder: &mut SslConnectorBuilder, name: &str) {
+fn suite(builder: &mut SslContextBuilder, name: &str) {
     only(builder, SslVersion::TLS1_2);
     builder.set_cipher_list(&format!("{name}:@SECLEVEL=0")).unwrap();
 }
