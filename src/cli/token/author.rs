@@ -1,14 +1,9 @@
 //! Who a token speaks for, and the token that says so (GP Connect, cross-organisation audit).
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::Args;
-use gpconnect::{
-    interaction::{Capability, InteractionId, Release, TokenRules},
-    names::OdsCode,
-};
-use serde_json::{Value, json};
-
-const SDS_ROLE: &str = "https://fhir.nhs.uk/Id/sds-role-profile-id";
+pub(crate) use gpconnect::token::mint::{Purpose, compact, header, reason_of, scope_of};
+use gpconnect::{interaction::Capability, names::OdsCode, token::mint};
+use serde_json::Value;
 
 /// The user, the organisation and the system that a token speaks for.
 #[derive(Clone, Debug, Args)]
@@ -49,111 +44,23 @@ pub(crate) struct Author {
     device_version: String,
 }
 
-/// What one token is for.
-#[derive(Clone, Debug)]
-pub(crate) struct Purpose {
-    pub(crate) aud: String,
-    pub(crate) scope: String,
-    pub(crate) reason: String,
-    /// In seconds since 1970 UTC.
-    pub(crate) issued_at: i64,
-    /// In seconds.
-    pub(crate) lifetime: i64,
-    /// Where versions of the specification differ.
-    pub(crate) rules: TokenRules,
-}
-
-/// The claim `requested_scope` that fits `id`.
-pub(crate) fn scope_of(id: InteractionId) -> String {
-    let row = id.row();
-    match row.token.confidentiality.first() {
-        None | Some(&"") => row.scope.as_str().to_owned(),
-        Some(behind) => format!("{} {behind}", row.scope.as_str()),
-    }
-}
-
-/// The claim `reason_for_request` that fits `id`.
-pub(crate) fn reason_of(id: InteractionId) -> String {
-    id.row().token.reasons.first().copied().unwrap_or_default().to_owned()
-}
-
 /// The claims in the order of the specification.
 pub(crate) fn claims(author: &Author, purpose: &Purpose) -> Value {
-    let rules = &purpose.rules;
-    let system = |systems: &[&'static str]| systems.first().copied().unwrap_or_default();
-    let mut device = json!({
-        "resourceType": "Device",
-        "identifier": [identifier(&author.own("device"), &author.device_id)],
-        "model": author.device_model,
-        "version": author.device_version,
-    });
-    let mut organization = json!({
-        "resourceType": "Organization",
-        "identifier": [identifier(system(rules.organisation_systems), &author.organisation)],
-        "name": author.organisation_name,
-    });
-    if rules.resource_ids {
-        add(&mut device, "id", json!(author.device_id));
-        add(&mut organization, "id", json!(author.organisation));
-    }
-    let name = match rules.release {
-        Release::Stu3 => json!([{ "family": author.family, "given": [author.given] }]),
-        Release::Dstu2 => json!({ "family": [author.family], "given": [author.given] }),
+    let author = mint::Author {
+        iss: &author.iss,
+        user: &author.user,
+        family: &author.family,
+        given: &author.given,
+        prefix: None,
+        sds_user_id: &author.sds_user_id,
+        role_profile: &author.role_profile,
+        organisation: &author.organisation,
+        organisation_name: &author.organisation_name,
+        device_id: &author.device_id,
+        device_model: &author.device_model,
+        device_version: &author.device_version,
     };
-    let mut claims = json!({
-        "iss": author.iss,
-        "sub": author.user,
-        "aud": purpose.aud,
-        "iat": purpose.issued_at,
-        "exp": purpose.issued_at.saturating_add(purpose.lifetime),
-        "reason_for_request": purpose.reason,
-        "requested_scope": purpose.scope,
-        "requesting_device": device,
-        "requesting_organization": organization,
-        "requesting_practitioner": {
-            "resourceType": "Practitioner",
-            "id": author.user,
-            "identifier": [
-                identifier(system(rules.user_systems), &author.sds_user_id),
-                identifier(SDS_ROLE, &author.role_profile),
-                identifier(&author.own("user"), &author.user),
-            ],
-            "name": name,
-        },
-    });
-    if rules.requested_record {
-        let kind = if purpose.scope.starts_with("patient") { "Patient" } else { "Organization" };
-        add(&mut claims, "requested_record", json!({ "resourceType": kind }));
-    }
-    claims
-}
-
-fn add(object: &mut Value, name: &str, value: Value) {
-    if let Value::Object(members) = object {
-        members.insert(name.to_owned(), value);
-    }
-}
-
-fn identifier(system: &str, value: &str) -> Value {
-    json!({ "system": system, "value": value })
-}
-
-impl Author {
-    /// An identifier system of the consumer's own.
-    fn own(&self, kind: &str) -> String {
-        format!("{}/Id/{kind}", self.iss.trim_end_matches('/'))
-    }
-}
-
-/// What stands before the claims: unsecured, so nothing follows the last dot.
-pub(crate) fn header() -> Value {
-    json!({ "alg": "none", "typ": "JWT" })
-}
-
-/// The compact form, with its final dot.
-pub(crate) fn compact(claims: &Value) -> String {
-    let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
-    format!("{}.{}.", encode(&header()), encode(claims))
+    mint::claims(&author, purpose)
 }
 
 /// The path of a practice in the ODS form, as far as the FHIR request.
@@ -171,6 +78,7 @@ pub(crate) mod tests {
     use clap::Parser;
     use gpconnect::{
         facts::{Field, UnixSeconds},
+        interaction::InteractionId,
         token::{self, Terms},
     };
 
@@ -217,12 +125,6 @@ pub(crate) mod tests {
             token::check(&token::read(&payload).unwrap(), &terms, &mut faults);
             assert_eq!(faults, [], "{}", id.short());
         }
-    }
-
-    #[test]
-    fn a_token_keeps_the_usual_header_and_ends_in_a_dot() {
-        let token = compact(&json!({}));
-        assert_eq!(token, "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.e30.");
     }
 
     #[test]

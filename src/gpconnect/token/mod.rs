@@ -15,6 +15,7 @@ pub mod fault;
 mod given;
 mod identifiers;
 mod json;
+pub mod mint;
 mod resource;
 
 pub use audience::{AudienceMatch, AudiencePolicy};
