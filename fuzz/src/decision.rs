@@ -63,6 +63,8 @@ fn facts<'r>(method: &'r str, target: &'r str, fields: &'r Fields<'r>) -> Reques
         target,
         fields,
         candidates: &world.candidates,
+        certificate: None,
+        access: None,
         now: UnixSeconds(NOW),
         random: [7; 16],
         token_limit: world.limits.token_bytes,

@@ -82,6 +82,7 @@ fn consumer(record: ConsumerRecord, interactions: InteractionSet) -> Option<Cons
         report_only: record.report_only,
         single_issue: record.single_issue,
         token: record.token?,
+        access: None,
     })
 }
 

@@ -5,6 +5,7 @@
 
 mod examine;
 mod held;
+mod tokens;
 
 pub use examine::{Examination, Fault, examine};
 pub use held::{BodyDecision, HeldBody, decide_body, examine_body};
@@ -63,6 +64,7 @@ pub struct Permit {
     from: Asid,
     to: Asid,
     fhir_request: FromCaller<String>,
+    minted: Option<FromCaller<String>>,
     filled: Filled,
 }
 
@@ -100,6 +102,11 @@ impl Permit {
     /// What follows the service root: path and query, as they were sent.
     pub fn fhir_request(&self) -> &str {
         self.fhir_request.expose()
+    }
+
+    /// The GP Connect token to send in place of the access token that arrived, in its compact form.
+    pub fn minted(&self) -> Option<&str> {
+        self.minted.as_ref().map(FromCaller::expose)
     }
 
     /// Which headers the gateway adds because the consumer left them out.

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::policy::ConsumerIndex;
+use crate::{
+    policy::ConsumerIndex,
+    token::access::{AccessFault, AccessToken},
+};
 
 /// A moment, in whole seconds since 1970 UTC, as tokens count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +23,11 @@ pub struct RequestFacts<'r> {
     pub fields: &'r Fields<'r>,
     /// The systems that the caller may be, by its certificate or by its listener.
     pub candidates: &'r [ConsumerIndex],
+    /// The SHA-256 of the certificate that the caller came with.
+    pub certificate: Option<&'r [u8; 32]>,
+    /// What became of the access token whose signature was checked. It has to be there when one of
+    /// the candidates sends access tokens and this request has one.
+    pub access: Option<&'r Result<AccessToken, AccessFault>>,
     /// When it arrived.
     pub now: UnixSeconds,
     /// Sixteen random bytes of its own: a trace id, should it lack one.

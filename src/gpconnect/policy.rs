@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-pub use crate::token::access::{ClaimMapping, Confirmation, Issuer, IssuerIndex};
+pub use crate::token::access::{AccessTerms, ClaimMapping, Confirmation, Issuer, IssuerIndex};
 use crate::{
     interaction::{Capability, CapabilitySet, InteractionId, InteractionSet},
     names::{Asid, CpaId, HostName, OdsCode, PartyKey, ServiceRoot},
@@ -119,6 +119,8 @@ pub struct Consumer {
     pub report_only: ReportOnly,
     /// What its tokens may be like.
     pub token: TokenTerms,
+    /// Whose access tokens it sends instead, where it does.
+    pub access: Option<Box<AccessTerms>>,
     /// Whether a refusal tells the deciding fault only, as the national proxy does.
     pub single_issue: bool,
 }

@@ -164,6 +164,10 @@ impl Exchange {
             consumer: consumer.map(|consumer| consumer.asid),
             practice,
             token: self.seen.map(|seen| seen.token).unwrap_or_default(),
+            issuer: self
+                .seen
+                .and_then(|seen| policy.issuer(seen.token.issuer?))
+                .map(|issuer| issuer.name.as_str()),
             filled: self.permit.as_ref().map(Permit::filled).unwrap_or_default(),
             status: self.status,
             origin: if provider { Origin::Provider } else { Origin::Gateway },
@@ -230,6 +234,7 @@ pub(super) fn refused_at_front<'r>(
         consumer: None,
         practice: None,
         token: Observed::default(),
+        issuer: None,
         filled: Filled::default(),
         status: answer.map(Answer::status),
         origin: Origin::Gateway,

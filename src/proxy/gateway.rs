@@ -62,6 +62,8 @@ impl Gateway {
                 target: convert::target(head),
                 fields: &convert::fields(head),
                 candidates: &candidates,
+                certificate: None,
+                access: None,
                 now: convert::seconds(exchange.at()),
                 random: exchange.random,
                 token_limit: snapshot.limits.token_bytes,

@@ -44,6 +44,8 @@ pub(super) struct Outgoing {
     forwarded: HeaderValue,
     /// The length of a body that arrived in chunks.
     length: Option<usize>,
+    /// What `Authorization` says in place of an access token.
+    token: Option<HeaderValue>,
 }
 
 impl Outgoing {
@@ -73,6 +75,10 @@ impl Outgoing {
             credentials: tls.current(),
             host: upstream.host(endpoint.service_root.host()).clone(),
         });
+        let token = match permit.minted() {
+            Some(token) => Some(bearer(token)?),
+            None => None,
+        };
         Some(Self {
             upstream: endpoint.upstream,
             trusted,
@@ -80,6 +86,7 @@ impl Outgoing {
             host: HeaderValue::from_str(host).ok()?,
             forwarded: HeaderValue::from_maybe_shared(Bytes::from(forwarded)).ok()?,
             length: head.headers.contains_key(header::TRANSFER_ENCODING).then_some(received),
+            token,
         })
     }
 
@@ -116,8 +123,19 @@ impl Outgoing {
         set(TO, &TO_KEY, filled.to, permit.to().as_str())?;
         let urn = permit.interaction().urn();
         set(INTERACTION_ID, &INTERACTION_ID_KEY, filled.interaction_id, urn)?;
-        set("Authorization", &header::AUTHORIZATION, false, "")
+        match &self.token {
+            // The access token ends here: it is for this gateway only.
+            Some(token) => head.insert_header(header::AUTHORIZATION, token.clone()),
+            None => set("Authorization", &header::AUTHORIZATION, false, ""),
+        }
     }
+}
+
+/// The value of `Authorization` with this token, which no log shows.
+fn bearer(token: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(&["Bearer ", token].concat()).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 /// Makes sure that a header which was checked leaves exactly once and as it arrived, whatever the

@@ -64,6 +64,8 @@ fn json(record: &Record<'_>) -> Vec<u8> {
     if let Some(skew) = record.token.skew.filter(|_| record.token.is_of_a_fast_clock()) {
         line.number("clock_ahead_s", skew);
     }
+    record.issuer.iter().for_each(|name| line.text("issuer", name));
+    record.token.token_id.iter().for_each(|id| line.word("jti", id.as_str()));
     if record.token.is_of_another_organisation {
         line.flag("other_organisation", true);
     }
@@ -174,13 +176,25 @@ mod tests {
 
     #[test]
     fn a_fast_clock_is_warned_of() {
-        let token = Observed { skew: Some(6), is_of_another_organisation: true, audience: None };
+        let token =
+            Observed { skew: Some(6), is_of_another_organisation: true, ..Observed::default() };
         let text = String::from_utf8(json(&Record { token, ..example() })).unwrap();
         assert!(text.contains(r#""level":"WARN""#), "{text}");
         assert!(text.contains(r#""clock_ahead_s":6,"other_organisation":true"#), "{text}");
         let token = Observed { skew: Some(5), ..Observed::default() };
         let text = String::from_utf8(json(&Record { token, ..example() })).unwrap();
         assert!(text.contains(r#""level":"INFO""#) && !text.contains("clock"), "{text}");
+    }
+
+    #[test]
+    fn an_access_token_is_named_by_issuer_and_id() {
+        let token = Observed { token_id: "a-1".parse().ok(), ..Observed::default() };
+        let record = Record { token, issuer: Some("trust"), ..example() };
+        let text = String::from_utf8(json(&record)).unwrap();
+        assert!(
+            text.contains(r#""form":"ods","issuer":"trust","jti":"a-1","duration_ms""#),
+            "{text}"
+        );
     }
 
     #[test]

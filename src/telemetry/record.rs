@@ -105,6 +105,8 @@ pub struct Record<'r> {
     pub practice: Option<(PracticeIndex, OdsCode)>,
     /// What was noticed about its token.
     pub token: Observed,
+    /// The name of the issuer of its access token.
+    pub issuer: Option<&'r str>,
     /// What was filled in for the consumer.
     pub filled: Filled,
     /// The status of the answer; none when the caller got none.
@@ -173,6 +175,7 @@ pub(super) fn example() -> Record<'static> {
             audience: Some(gpconnect::token::AudienceMatch::Exact),
             ..Observed::default()
         },
+        issuer: None,
         filled: Filled { to: true, ..Filled::default() },
         status: Some(200),
         origin: Origin::Provider,

@@ -36,6 +36,8 @@ fn decided(request: &Request, policy: &Policy) -> Decision {
         target: &request.target,
         fields: &fields,
         candidates: &[ConsumerIndex(0)],
+        certificate: None,
+        access: None,
         now: NOW,
         random: [7; 16],
         token_limit: 16_384,

@@ -53,6 +53,7 @@ pub fn policy() -> Policy {
         mode: Mode::Transparent,
         report_only: ReportOnly::default(),
         token: TokenTerms::default(),
+        access: None,
         single_issue: false,
     };
     let agreement = Agreement {

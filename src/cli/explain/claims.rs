@@ -1,6 +1,9 @@
 //! What the checks of stage 7 looked at. The claims name people: most are told by their length.
 
-use gpconnect::{contract::Check, names::OdsCode};
+use gpconnect::{
+    contract::{Check, Stage},
+    names::OdsCode,
+};
 use serde_json::Value;
 
 use super::{
@@ -8,6 +11,23 @@ use super::{
     looks::{Look, RAN, saw},
 };
 use crate::cli::moment;
+
+/// Whether `check` is made of the kind of token that is due: access tokens have checks of their own,
+/// and GP Connect tokens too.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others are made of GP Connect tokens")]
+pub(super) fn is_made(check: Check, is_access_token_due: bool) -> bool {
+    match check {
+        _ if check.stage() != Stage::Token => true,
+        Check::AccessToken
+        | Check::IssuerKeys
+        | Check::AccessTokenBinding
+        | Check::AccessTokenClaims => is_access_token_due,
+        Check::Authorization | Check::TokenForm | Check::Expiry | Check::OrganisationIsSenders => {
+            true
+        }
+        _ => !is_access_token_due,
+    }
+}
 
 /// What a check of the token looked at.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the others are about one claim or none")]

@@ -14,7 +14,7 @@ use gpconnect::{
 use super::{
     answer, case,
     case::{Case, Head, Place},
-    forward,
+    claims, forward,
     head::{as_meant, of_arrived},
     hints::Hints,
     looks::{Look, look},
@@ -68,6 +68,8 @@ impl Judge<'_, '_, '_> {
             target: self.head.target,
             fields: &self.head.fields,
             candidates: &place.candidates,
+            certificate: None,
+            access: None,
             now: UnixSeconds(place.now),
             random: place.random,
             token_limit: place.snapshot.limits.token_bytes,
@@ -240,6 +242,9 @@ impl Judge<'_, '_, '_> {
             claims: case::claims(&self.head.fields, limit),
             failed: faults.iter().map(|(reason, _)| reason.check()).collect(),
         };
+        let sender = examination.sender.map(|(_, consumer)| consumer);
+        let is_access = sender.is_some_and(|sender| sender.access.is_some());
+        let is_made = |check: Check| case.fails(check) || claims::is_made(check, is_access);
         let shown = Stage::ALL.into_iter().filter(|stage| *stage <= Stage::Limit);
         shown
             .map(|stage| StageFound {
@@ -248,7 +253,7 @@ impl Judge<'_, '_, '_> {
                 ends_here: stage == Stage::Admit && self.front.is_some(),
                 checks: Check::ALL
                     .iter()
-                    .filter(|check| check.stage() == stage)
+                    .filter(|check| check.stage() == stage && is_made(**check))
                     .map(|check| found(*check, &case, faults))
                     .collect(),
             })

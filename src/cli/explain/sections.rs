@@ -23,6 +23,10 @@ pub(super) const SECTIONS: &[(&str, &str)] = &[
     ("gp-connect 19",  "what is usually missed: XML bodies among others"),
     ("errors A",       "GP Connect's own errors: Spine codes"),
     ("errors B",       "errors of the Spine Secure Proxy"),
+    ("RFC 7515",       "signed tokens: header, claims, signature"),
+    ("RFC 7517",       "the keys that an issuer publishes"),
+    ("RFC 7519 4.1",   "the claims that every signed token may have"),
+    ("RFC 8705 3.1",   "tokens that are bound to a client certificate"),
 ];
 
 /// What a section is about.

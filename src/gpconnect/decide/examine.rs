@@ -2,13 +2,13 @@
 //! can be read is read; a check whose facts are missing does not run. The live gateway and
 //! `explain` stand on the same examination.
 
-use super::{Decision, Filled, Permit, Seen};
+use super::{Decision, Filled, Permit, Seen, tokens};
 use crate::{
     accreditation::{self, Parties},
     agreement, enablement,
     facts::{RequestFacts, UnixSeconds},
     headers::{self, Headers},
-    interaction::{Identified, InteractionId, Verb, derive, identify},
+    interaction::{Identified, Verb, derive, identify},
     media::{self, Wanted},
     names::{FromCaller, TraceId},
     patients::{self, Patients},
@@ -16,7 +16,7 @@ use crate::{
     rejection::{Reason, Rejection},
     sent::Sent,
     target::{self, Target},
-    token::{self, Claims, Observed, Payload, Terms},
+    token::{self, Claims, Observed, Payload, access::User, mint::Purpose},
 };
 
 /// What each stage read, and what is wrong.
@@ -43,6 +43,9 @@ pub struct Examination<'r, 'p> {
     /// Stage 7: what operators want to know of the token.
     pub token: Observed,
     payload: Option<Payload>,
+    /// Whom a GP Connect token is to be made for.
+    user: Option<User>,
+    now: UnixSeconds,
     own_trace_id: TraceId,
     /// Whether a refusal tells what else is wrong.
     tells_all: bool,
@@ -86,8 +89,7 @@ pub fn examine<'r, 'p>(request: &RequestFacts<'r>, policy: &'p Policy) -> Examin
     }
     let interaction = identified.map(|identified| identified.id);
     let consumer = sender.map(|(_, consumer)| consumer);
-    let (payload, token) =
-        check_token(request, interaction, consumer, parties.as_ref(), &mut faults);
+    let told = tokens::check(request, interaction, consumer, parties.as_ref(), policy, &mut faults);
     let patients = patients::in_query(query);
     if policy.checks_nhs_numbers() {
         faults.note(patients::check_digits(&patients));
@@ -103,8 +105,10 @@ pub fn examine<'r, 'p>(request: &RequestFacts<'r>, policy: &'p Policy) -> Examin
         parties,
         patients,
         faults: faults.judged(consumer, request.now),
-        payload,
-        token,
+        token: told.observed,
+        payload: told.payload,
+        user: told.user,
+        now: request.now,
         own_trace_id: TraceId::from_random(request.random),
         tells_all: tells_all(request.candidates, consumer, policy),
     }
@@ -123,7 +127,7 @@ fn tells_all(candidates: &[ConsumerIndex], sender: Option<&Consumer>, policy: &P
 
 /// The faults found so far, in whatever order they were found. Without one nothing is allocated.
 #[derive(Default)]
-pub(super) struct Faults(Vec<Reason>);
+pub(super) struct Faults(pub(super) Vec<Reason>);
 
 impl Faults {
     pub(super) fn note<T>(&mut self, result: Result<T, Reason>) -> Option<T> {
@@ -156,27 +160,6 @@ fn interaction_of<'r>(
         }
         Sent::Faulty => None,
     }
-}
-
-/// Reads the token and holds it against what is known of the request.
-fn check_token(
-    request: &RequestFacts<'_>,
-    interaction: Option<InteractionId>,
-    sender: Option<&Consumer>,
-    parties: Option<&Parties<'_>>,
-    faults: &mut Faults,
-) -> (Option<Payload>, Observed) {
-    let authorization = request.fields.authorization;
-    let Some(payload) = token::open(authorization, request.token_limit, &mut faults.0) else {
-        return (None, Observed::default());
-    };
-    let service_root = parties.map(|parties| &parties.endpoint.service_root);
-    let terms = Terms { now: request.now, interaction, sender, service_root };
-    let observed = match faults.note(token::read(&payload)) {
-        Some(claims) => token::check(&claims, &terms, &mut faults.0),
-        None => Observed::default(),
-    };
-    (Some(payload), observed)
 }
 
 impl Examination<'_, '_> {
@@ -232,6 +215,14 @@ impl Examination<'_, '_> {
             Some(query) => [path, query].join("?"),
             None => path.to_owned(),
         };
+        let minted = match &parties.consumer.access {
+            Some(terms) => {
+                let root = &parties.endpoint.service_root;
+                let purpose = Purpose::of(identified.id, root, self.now);
+                Some(self.user.as_ref()?.mint(parties.consumer, terms, &purpose))
+            }
+            None => None,
+        };
         let headers = &self.headers;
         Some(Permit {
             interaction: identified.id,
@@ -241,6 +232,7 @@ impl Examination<'_, '_> {
             from: parties.consumer.asid,
             to: parties.endpoint.asid,
             fhir_request: FromCaller::new(fhir_request),
+            minted: minted.map(FromCaller::new),
             filled: Filled {
                 trace_id: headers.trace_id.is_absent(),
                 from: headers.from.is_absent(),

@@ -11,6 +11,7 @@ mod nhs_number;
 mod ods_code;
 mod party_key;
 mod service_root;
+mod token_id;
 mod trace_id;
 
 pub use asid::{Asid, NotAnAsid};
@@ -20,4 +21,5 @@ pub use nhs_number::{NhsNumber, NotAnNhsNumber};
 pub use ods_code::{NotAnOdsCode, OdsCode};
 pub use party_key::{CpaId, NotACpaId, NotAPartyKey, PartyKey};
 pub use service_root::{NotAServiceRoot, ServiceRoot};
+pub use token_id::{NotATokenId, TokenId};
 pub use trace_id::{NotATraceId, TraceId};

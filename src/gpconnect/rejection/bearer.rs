@@ -78,7 +78,8 @@ impl Reason {
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "the stage says that they are token faults")]
     fn bearer_error(&self) -> Option<Error> {
-        if self.stage() != Stage::Token {
+        // Keys that can't be had are no fault of the caller's.
+        if self.stage() != Stage::Token || *self == Self::IssuerUnavailable {
             return None;
         }
         Some(match self {

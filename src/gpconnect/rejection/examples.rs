@@ -5,9 +5,12 @@ use crate::{
     contract::{Claim, Header},
     interaction::{Capability, InteractionId, Scope, Verb},
     names::{Asid, CpaId, OdsCode, ServiceRoot},
-    token::fault::{
-        ClaimFault, ElementFault, Found, Part, ResourceFault, ScopeFault, ScopeFound, Seconds,
-        TokenFault,
+    token::{
+        access::{AccessClaimFault, AccessFault, BindingFault},
+        fault::{
+            ClaimFault, ElementFault, Found, Part, ResourceFault, ScopeFault, ScopeFound, Seconds,
+            TokenFault,
+        },
     },
 };
 
@@ -81,6 +84,10 @@ fn of_token() -> Vec<Reason> {
     let element = ElementFault::example();
     let mut reasons = vec![
         Reason::TokenMalformed(TokenFault::NotBase64(Part::Claims)),
+        Reason::AccessTokenRefused(AccessFault::Unsigned),
+        Reason::IssuerUnavailable,
+        Reason::AccessTokenUnbound(BindingFault::OtherCertificate),
+        Reason::AccessClaim { claim: "aud".into(), fault: AccessClaimFault::Elsewhere },
         Reason::ClaimMissing { claim: Claim::Iss, found: Found::Missing },
         Reason::ClaimUnreadable { claim: Claim::Iat, found: Found::Text(20) },
         Reason::ClaimInvalid { claim: Claim::Exp, fault: ClaimFault::Lifetime(Seconds(299)) },

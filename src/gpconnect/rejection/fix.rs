@@ -108,6 +108,17 @@ impl Reason {
             Self::OrganisationMismatch { .. } => {
                 "Put the ODS code of the organisation that Ssp-From belongs to into requesting_organization."
             }
+            Self::AccessTokenRefused(fault) => fault.fix(),
+            Self::IssuerUnavailable => {
+                "Wait, then send the request again; the gateway's operators are told."
+            }
+            Self::AccessTokenUnbound(_) => {
+                "Ask the issuer for the token with the client certificate that the request is sent with, so that cnf.x5t#S256 is its hash."
+            }
+            Self::AccessClaim { claim, .. } => {
+                return format!("Have the issuer put what belongs there into the claim {claim}.")
+                    .into();
+            }
             Self::GpConnectDisabled => "Ask the practice to switch on GP Connect.",
             Self::CapabilityDisabled(_) => "Ask the practice to switch on this capability.",
             Self::BodyTooLong { .. } => "Send a smaller body; requests of GP Connect are small.",

@@ -15,8 +15,9 @@ use crate::{
     contract::{Claim, Header},
     interaction::{Capability, InteractionId, Verb},
     names::{Asid, CpaId, FromCaller, OdsCode, ServiceRoot},
-    token::fault::{
-        ClaimFault, ElementFault, Found, ResourceFault, ScopeFault, Seconds, TokenFault,
+    token::{
+        access::{AccessClaimFault, AccessFault, BindingFault},
+        fault::{ClaimFault, ElementFault, Found, ResourceFault, ScopeFault, Seconds, TokenFault},
     },
 };
 
@@ -73,6 +74,10 @@ pub enum Reason {
     ScopeMismatch(ScopeFault),
     TokenExpired { since: Seconds },
     OrganisationMismatch { expected: OdsCode },
+    AccessTokenRefused(AccessFault),
+    IssuerUnavailable,
+    AccessTokenUnbound(BindingFault),
+    AccessClaim { claim: Box<str>, fault: AccessClaimFault },
     // Stage 8, enablement.
     GpConnectDisabled,
     CapabilityDisabled(Capability),
@@ -193,6 +198,7 @@ pub struct Answer(pub u16, pub IssueType, pub Code, pub &'static str);
 
 impl Reason {
     /// What it means on the wire.
+    #[expect(clippy::too_many_lines, reason = "a table: one row a reason")]
     #[rustfmt::skip]
     pub const fn answer(&self) -> Answer {
         use {Code::{Proxy, ProxyMethod}, IssueType::{Forbidden, Invalid, NotFound, NotSupported, Processing, Security, Timeout, TooLong, Transient, Value}};
@@ -238,6 +244,10 @@ impl Reason {
             Self::ScopeMismatch(_)          => Answer(400, Invalid,      BAD_REQUEST,      "scope_mismatch"),          // A-400-JWT
             Self::TokenExpired { .. }       => Answer(400, Invalid,      BAD_REQUEST,      "token_expired"),           // A-400-JWT
             Self::OrganisationMismatch { .. } => Answer(403, Forbidden,    ACCESS_DENIED,    "organisation_mismatch"),   // A-403-ORG
+            Self::AccessTokenRefused(_)     => Answer(400, Invalid,      BAD_REQUEST,      "access_token_refused"),    // A-400-JWT
+            Self::IssuerUnavailable         => Answer(503, Transient,    INTERNAL,         "issuer_unavailable"),
+            Self::AccessTokenUnbound(_)     => Answer(400, Invalid,      BAD_REQUEST,      "access_token_unbound"),    // A-400-JWT
+            Self::AccessClaim { .. }        => Answer(400, Invalid,      BAD_REQUEST,      "access_claim"),            // A-400-JWT
             Self::GpConnectDisabled         => Answer(403, Forbidden,    ACCESS_DENIED,    "gp_connect_disabled"),     // A-403-DIS
             Self::CapabilityDisabled(_)     => Answer(403, Forbidden,    ACCESS_DENIED,    "capability_disabled"),     // A-403-DIS
             Self::BodyTooLong { .. }        => Answer(413, TooLong,      BAD_REQUEST,      "body_too_long"),
@@ -263,6 +273,17 @@ impl Reason {
     /// The word that metrics, logs, traces and audit share.
     pub const fn word(&self) -> &'static str {
         self.answer().3
+    }
+}
+
+/// Keys that can't be had are no fault of the caller's.
+impl From<AccessFault> for Reason {
+    fn from(fault: AccessFault) -> Self {
+        if matches!(fault, AccessFault::KeysUnavailable(_)) {
+            Self::IssuerUnavailable
+        } else {
+            Self::AccessTokenRefused(fault)
+        }
     }
 }
 

@@ -89,6 +89,14 @@ impl Reason {
             Self::OrganisationMismatch { expected } => format!(
                 "requesting_organization does not match the sending system; expected the ODS code {expected}"
             ),
+            Self::AccessTokenRefused(fault) => format!("Access token is not accepted: {fault}"),
+            Self::IssuerUnavailable => {
+                "Access token can't be checked: the keys of its issuer can't be had".into()
+            }
+            Self::AccessTokenUnbound(fault) => {
+                format!("Access token is not bound to the client certificate: {fault}")
+            }
+            Self::AccessClaim { claim, fault } => format!("Access token's claim {claim}{fault}"),
             Self::GpConnectDisabled => "GP Connect is disabled at this practice.".into(),
             Self::CapabilityDisabled(capability) => {
                 format!("The {} capability is disabled at this practice.", capability.title())

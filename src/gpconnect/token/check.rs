@@ -5,6 +5,7 @@ mod times;
 
 use super::{
     AudienceMatch, Claims,
+    access::IssuerIndex,
     fault::{ClaimFault, Found, ScopeFault, ScopeFound, TokenFault},
     given::{Given, Text},
 };
@@ -12,7 +13,7 @@ use crate::{
     contract::Claim,
     facts::UnixSeconds,
     interaction::{InteractionId, Scope, TABLE, TokenRules},
-    names::ServiceRoot,
+    names::{ServiceRoot, TokenId},
     policy::Consumer,
     rejection::Reason,
 };
@@ -50,6 +51,10 @@ pub struct Observed {
     pub audience: Option<AudienceMatch>,
     /// Whether the organisation is another than the sender's, also where that is let pass (D5).
     pub is_of_another_organisation: bool,
+    /// Whose access token it is; none of a GP Connect token.
+    pub issuer: Option<IssuerIndex>,
+    /// The id that the issuer gave it, when its signature is right.
+    pub token_id: Option<TokenId>,
 }
 
 /// From here on, in seconds, operators are warned of a clock that is ahead (gp-connect 7.3).
@@ -79,7 +84,7 @@ pub fn check(claims: &Claims<'_>, terms: &Terms<'_>, faults: &mut Vec<Reason>) -
     let is_of_another_organisation = resources::organization(claims, terms, faults);
     resources::practitioner(claims, terms.rules(), faults);
     resources::record(claims, terms.rules(), faults);
-    Observed { skew, audience, is_of_another_organisation }
+    Observed { skew, audience, is_of_another_organisation, ..Observed::default() }
 }
 
 /// Where the checks put what they find.

@@ -88,8 +88,11 @@ pub fn open(authorization: Field<'_>, limit: usize, faults: &mut Vec<Reason>) ->
     }
 }
 
-/// The token behind its scheme.
-fn bearer(authorization: Field<'_>, limit: usize) -> Result<&[u8], Reason> {
+/// What stands behind the scheme in an `Authorization` header of at most `limit` bytes.
+///
+/// # Errors
+/// 400 when there is no such header, several, a longer one, or one of another scheme.
+pub fn bearer(authorization: Field<'_>, limit: usize) -> Result<&[u8], Reason> {
     let bytes = match authorization {
         Field::Absent => return Err(Reason::HeaderMissing(Header::Authorization)),
         Field::Many => return Err(Reason::HeaderRepeated(Header::Authorization.as_str())),
@@ -223,7 +226,7 @@ mod tests {
             ("a list", format!("Bearer {good},{good}"), BEARER.into(), false),
             ("one part", "Bearer abc".into(), format!("the token has 1 part; {PARTS}"), false),
             ("four parts", format!("Bearer {good}."), format!("the token has 4 parts; {PARTS}"), false),
-            ("signed", format!("Bearer {good}c2ln"), "the token has a signature of 4 characters; GP Connect tokens are unsigned and end in a dot".into(), true),
+            ("signed", format!("Bearer {good}c2ln"), "the token has a signature of 4 characters; GP Connect tokens are unsigned and end in a dot, and access tokens are for systems registered for them".into(), true),
             ("padded", format!("Bearer {USUAL_HEADER}.e30=."), NOT_BASE64.into(), false),
             ("standard alphabet", format!("Bearer {USUAL_HEADER}.e+/0."), NOT_BASE64.into(), false),
             ("bits behind the end", format!("Bearer {USUAL_HEADER}.e31."), NOT_BASE64.into(), false),

@@ -21,7 +21,7 @@ mod resource;
 pub use audience::{AudienceMatch, AudiencePolicy};
 pub use check::{Observed, Terms, check};
 pub use claims::{Claims, read};
-pub use container::{Payload, open};
+pub use container::{Payload, bearer, open};
 pub use given::{Given, Text};
 pub use identifiers::Identifiers;
 pub use json::First;

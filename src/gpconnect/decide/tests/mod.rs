@@ -1,5 +1,6 @@
 //! Whole requests through the decision: what passes, what decides when several things are wrong.
 
+mod access;
 mod patients;
 mod report_only;
 mod sections;
@@ -42,6 +43,7 @@ fn consumer(asid: &str, mode: Mode) -> Consumer {
         mode,
         report_only: ReportOnly::default(),
         token: TokenTerms::default(),
+        access: None,
         single_issue: false,
     }
 }
@@ -143,6 +145,8 @@ impl Given {
             target: &self.target,
             fields,
             candidates: &self.candidates,
+            certificate: None,
+            access: None,
             now: UnixSeconds(NOW),
             random: [7; 16],
             token_limit: 16_384,

@@ -7,8 +7,8 @@ use super::IssuerIndex;
 /// Why an access token is not known to be an issuer's. It holds nothing that the caller wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccessFault {
-    /// Not three parts of base64url, the first two JSON objects with each name once. Says what
-    /// else it is: what follows "the access token ".
+    /// Not three parts of base64url, the first two JSON objects with each name once. Says what is
+    /// wrong: what follows "it ".
     Malformed(&'static str),
     /// Five parts: encrypted (RFC 7516).
     Encrypted,
@@ -43,13 +43,34 @@ impl AccessFault {
             | Self::IssuerUnknown => None,
         }
     }
+
+    /// What to do about it.
+    pub(crate) const fn fix(self) -> &'static str {
+        match self {
+            Self::Unsigned => {
+                "Send \"Bearer\", a blank and the access token of the issuer; the gateway makes the GP Connect token of it."
+            }
+            Self::IssuerUnknown => {
+                "Get the access token from an issuer that is registered for the sending system."
+            }
+            Self::KeyUnknown(_) | Self::KeysUnavailable(_) | Self::SignatureWrong(_) => {
+                "Get a new access token and send it unchanged; if that is no help, its key is not published."
+            }
+            Self::Malformed(_)
+            | Self::Encrypted
+            | Self::HeaderForbidden(_)
+            | Self::AlgorithmNotAllowed(_) => {
+                "Send the issuer's signed JWT as it is, with a key and an algorithm that it has published."
+            }
+        }
+    }
 }
 
 /// What follows "Access token is not accepted: ".
 impl fmt::Display for AccessFault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Malformed(what) => write!(out, "the access token {what}; expected a signed JWT"),
+            Self::Malformed(what) => write!(out, "it {what}; expected a signed JWT"),
             Self::Encrypted => out.write_str("it is encrypted; expected a signed JWT"),
             Self::Unsigned => out.write_str(
                 "it is not signed; this system is registered for signed access tokens, \

@@ -4,13 +4,19 @@
 //! Whether the signature is right is a question of keys, which the core has none of: it is handed
 //! an [`AccessToken`], or the [`AccessFault`] that stood in the way.
 
+mod check;
+mod claim;
 mod fault;
 mod issuer;
 mod path;
+mod user;
 
+pub use check::{Terms, check};
+pub use claim::{AccessClaimFault, BindingFault, MAX_AHEAD};
 pub use fault::AccessFault;
 pub use issuer::{ClaimMapping, Confirmation, Issuer, IssuerIndex, LONGEST_SECONDS};
 pub use path::{ClaimPath, NotAClaimPath};
+pub use user::{AccessTerms, User};
 
 use super::Payload;
 
@@ -22,3 +28,6 @@ pub struct AccessToken {
     /// The claims that were signed. Nothing of what they say has been looked at but `iss`.
     pub claims: Payload,
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

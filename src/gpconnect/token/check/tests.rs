@@ -50,6 +50,7 @@ fn sender() -> Consumer {
         mode: Mode::Transparent,
         report_only: ReportOnly::default(),
         token: TokenTerms::default(),
+        access: None,
         single_issue: false,
     }
 }

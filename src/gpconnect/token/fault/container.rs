@@ -95,7 +95,8 @@ impl fmt::Display for TokenFault {
             }
             Self::Signed(length) => write!(
                 out,
-                "the token has a signature of {}; GP Connect tokens are unsigned and end in a dot",
+                "the token has a signature of {}; GP Connect tokens are unsigned and end in a dot, \
+                 and access tokens are for systems registered for them",
                 Characters(*length)
             ),
             Self::NotBase64(part) => {
