@@ -76,10 +76,24 @@ pub(super) fn is_alert(fault: &Error) -> bool {
 pub(super) fn reason(fault: &Error) -> String {
     let ours = *fault.etype() == ErrorType::InvalidCert;
     let context = fault.context.as_ref().map(|context| context.as_str()).filter(|_| ours);
-    context.map(str::to_owned).or_else(|| library_reason(fault)).unwrap_or_else(|| {
-        // It may have been busy, or have been none of TLS.
-        String::from("the connection ended within the handshake")
-    })
+    context.map(str::to_owned).or_else(|| library_reason(fault).map(explained)).unwrap_or_else(
+        || {
+            // It may have been busy, or have been none of TLS.
+            String::from("the connection ended within the handshake")
+        },
+    )
+}
+
+/// The alert of a provider that can't agree with us does not say on what. The engine's suites can't
+/// be configured.
+fn explained(reason: String) -> String {
+    if reason.ends_with("alert handshake failure") {
+        return format!(
+            "{reason}: it may have no suite in common with the gateway, which wants ECDHE \
+             (Diffie-Hellman without curves is not offered), or want another certificate"
+        );
+    }
+    reason
 }
 
 /// The reason within `error:{code}:{library}:{function}:{reason}:{place}`.
@@ -104,7 +118,9 @@ mod tests {
                 "a handshake",
                 ErrorType::TLSHandshakeFailure,
                 failed,
-                "sslv3 alert handshake failure",
+                "sslv3 alert handshake failure: it may have no suite in common with the gateway, \
+                 which wants ECDHE (Diffie-Hellman without curves is not offered), or want another \
+                 certificate",
             ),
             ("our verdict", ErrorType::InvalidCert, "it is error: a:b:c:d", "it is error: a:b:c:d"),
             (

@@ -30,7 +30,8 @@ const DAY: i64 = 86_400;
 pub struct Authority {
     /// Its own certificate.
     pub certificate: X509,
-    key: PKey<Private>,
+    /// Its key.
+    pub key: PKey<Private>,
 }
 
 /// A certificate with its key.

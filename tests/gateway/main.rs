@@ -13,6 +13,7 @@
 mod addressing;
 mod ambiguity;
 mod answers;
+mod attacks;
 mod bookings;
 mod bytes;
 mod demo;

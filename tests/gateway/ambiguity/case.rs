@@ -1,4 +1,4 @@
-//! The cases as they stand in `tests/cases/ambiguity`: bytes, and what is to become of them.
+//! The cases as they stand in `tests/cases/ambiguity` and `tests/cases/attacks`: bytes, and what is to become of them.
 //!
 //! ```text
 //! # A remark.
@@ -27,6 +27,7 @@
 //! `with NAME: VALUE` lines say which further headers an accepted one arrives with, and a
 //! `body BYTES` line what body in place of its own.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
@@ -90,9 +91,9 @@ impl Passed {
     }
 }
 
-/// Every case of every file.
-pub(crate) fn all() -> Vec<Case> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cases/ambiguity");
+/// Every case of every file of a folder; each has a name of its own.
+pub(crate) fn all(folder: &str) -> Vec<Case> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(folder);
     let mut files: Vec<_> =
         fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
     files.sort();
@@ -104,6 +105,8 @@ pub(crate) fn all() -> Vec<Case> {
             cases.extend(read(&block).into_iter().map(of_file));
         }
     }
+    let names: BTreeSet<_> = cases.iter().map(|case| &case.name).collect();
+    assert_eq!(names.len(), cases.len(), "each case has a name of its own");
     cases
 }
 

@@ -26,7 +26,7 @@ const SETTINGS: &str = "[timeouts]\nhead = \"1s\"\nbody = \"1s\"\n";
 
 /// What the cases come in by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Door {
+pub(crate) enum Door {
     Plain,
     /// TLS with a client certificate, a handshake for every case.
     MutualTls,
@@ -44,10 +44,11 @@ pub(super) struct Lane {
     identity: Option<(Pki, Issued)>,
     /// Whether the one connection to the provider is made.
     connected: bool,
+    decoy: u16,
 }
 
 impl Lane {
-    pub(super) async fn start(door: Door) -> Self {
+    pub(super) async fn start(door: Door, decoy: u16) -> Self {
         let upstream = Upstream::start().await;
         let address = upstream.address;
         let identity = (door == Door::MutualTls).then(|| {
@@ -61,7 +62,7 @@ impl Lane {
             plan.settings = SETTINGS.to_owned() + &listener;
         })
         .await;
-        let mut lane = Self { world, upstream, identity, connected: false };
+        let mut lane = Self { world, upstream, identity, connected: false, decoy };
         lane.probe().await.expect("a new lane works");
         lane
     }
@@ -218,6 +219,7 @@ struct Words {
     provider: String,
     /// `http` or `https`, as the provider is told.
     scheme: &'static str,
+    decoy: u16,
 }
 
 impl Words {
@@ -237,6 +239,7 @@ impl Words {
             next: call(&READ_METADATA, "metadata"),
             provider: provider.to_owned(),
             scheme: if lane.identity.is_some() { "https" } else { "http" },
+            decoy: lane.decoy,
         }
     }
 
@@ -258,6 +261,8 @@ impl Words {
         let header = |call: &Call, name: &str| call.header(name).unwrap().to_owned();
         match name {
             "host" => HOST.to_owned(),
+            "provider" => self.provider.clone(),
+            "port" => self.decoy.to_string(),
             "scheme" => self.scheme.to_owned(),
             "read" | "book" => self.call(name).target.clone(),
             "reading" => lines(&self.read),
@@ -291,20 +296,7 @@ impl Words {
         request
     }
 
-    /// The one form in which a request of the test may arrive.
     fn of(&self, name: &str) -> Request {
-        let call = self.call(name);
-        let body: Vec<u8> = call.body.concat();
-        let (client, scheme) = ("127.0.0.1", self.scheme);
-        let forwarded = format!("by=_gpconnect-gateway;for={client};host={HOST};proto={scheme}");
-        let call = call.clone().with("Host", &self.provider).and("Forwarded", &forwarded);
-        let call = call.and("Via", "1.1 gpconnect-gateway");
-        let lower = |(name, value): (String, String)| (name.to_ascii_lowercase(), value);
-        let mut headers: Vec<_> = call.headers.into_iter().map(lower).collect();
-        if !body.is_empty() {
-            headers.push(("content-length".into(), body.len().to_string()));
-        }
-        headers.sort();
-        Request { line: format!("{} {} HTTP/1.1", call.verb, call.target), headers, body }
+        Request::canonical(self.call(name), &self.provider, self.scheme)
     }
 }

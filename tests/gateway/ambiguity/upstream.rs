@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
+use crate::harness::{Call, HOST};
 use crate::scripted;
 
 /// What arrived, in its order over all connections.
@@ -32,6 +33,23 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// The one form in which a call may arrive that came in under this scheme: an ODS form's, at
+    /// the host of this provider.
+    pub(crate) fn canonical(call: &Call, provider: &str, scheme: &str) -> Self {
+        let body: Vec<u8> = call.body.concat();
+        let client = "127.0.0.1";
+        let forwarded = format!("by=_gpconnect-gateway;for={client};host={HOST};proto={scheme}");
+        let call = call.clone().with("Host", provider).with("Forwarded", &forwarded);
+        let call = call.and("Via", "1.1 gpconnect-gateway");
+        let lower = |(name, value): (String, String)| (name.to_ascii_lowercase(), value);
+        let mut headers: Vec<_> = call.headers.into_iter().map(lower).collect();
+        if !body.is_empty() {
+            headers.push(("content-length".into(), body.len().to_string()));
+        }
+        headers.sort();
+        Self { line: format!("{} {} HTTP/1.1", call.verb, call.target), headers, body }
+    }
+
     fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(there, _)| there == name);
         found.map(|(_, value)| value.as_str())

@@ -202,7 +202,8 @@ pub(super) fn next(world: &World) -> Call {
 /// What the files of a TLS listener hold, what they are called, and whose it is.
 const KINDS_OF_FILES: [&str; 3] = ["certificate", "authority", "revocation_list"];
 const FILES: [&str; 3] = ["/gateway.pem", "/authorities.pem", "/consumers.crl"];
-const SUBJECTS: [&str; 3] = ["CN=gateway.example", "CN=Consumers", "CN=Consumers Root"];
+const SUBJECTS: [&str; 4] =
+    ["CN=gateway.example", "CN=Consumers", "CN=Consumers Root", "CN=Withdrawn"];
 
 /// The series of the metrics page hold nothing but what is registered or listed.
 pub(crate) fn has_known_labels_only(page: &Exposition, practices: &BTreeSet<String>) {

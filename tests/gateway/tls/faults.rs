@@ -1,92 +1,147 @@
 //! Callers without a good certificate, and what speaks no TLS at all.
 
 use gpconnect_gateway::tls::issue::{Authority, Issued, KeyKind, Order, self_signed};
+use openssl::ssl::{SslContextBuilder, SslVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::Secure;
+use super::odd::{self, Odd};
 use super::pki::{DAY, Pki, host, now};
+use super::{Client, Secure};
 use crate::exposition::Exposition;
 use crate::harness::{DEADLINE, Mode};
 use crate::refusals::contract;
 
 /// Every fault, its certificate, and a part of the text that tells of it.
 fn faults(pki: &Pki) -> Vec<(&'static str, Option<Issued>, &'static str)> {
-    let order = Order::new(&host(Mode::Transparent));
+    let host = host(Mode::Transparent);
+    let order = Order::new(&host);
     let issue = |order: &Order| Some(pki.issue(order));
+    let odd = |odd: Odd| Some(odd::issue(&pki.consumers, &host, odd));
     let foreign = Authority::root("Another Root").unwrap();
     let same_name = Authority::root("Consumers").unwrap();
     let between = pki.consumers.below("Between").unwrap();
     let revoked = pki.issue(&order);
     pki.revoke(&[&revoked.certificate]);
+    let Issued { certificate, key } = pki.consumer(Mode::Transparent);
+    let no_authority = Authority { certificate, key };
     vec![
         ("none", None, "is missing"),
         ("expired", issue(&Order { until: now() - 60, ..order.clone() }), "has expired"),
         ("not yet valid", issue(&Order { from: now() + DAY, ..order.clone() }), "not valid yet"),
         ("revoked", Some(revoked), "revoked"),
+        ("a revoked authority", Some(pki.withdrawn.issue(&order).unwrap()), "revoked"),
         ("another authority", Some(foreign.issue(&order).unwrap()), "authority accepted here"),
         ("the same name", Some(same_name.issue(&order).unwrap()), "authority accepted here"),
         ("an authority it lacks", Some(between.issue(&order).unwrap()), "authority accepted here"),
+        ("no authority", Some(no_authority.issue(&order).unwrap()), "authority accepted here"),
+        ("the gateway's own", Some(pki.gateways.issue(&order).unwrap()), "authority accepted here"),
         ("self-signed", Some(self_signed(&order).unwrap()), "self-signed"),
         ("a weak key", issue(&Order { key: KeyKind::Rsa(1024), ..order.clone() }), "too weak"),
+        ("a weak digest", odd(Odd::Digest), "signed too weakly"),
+        ("for servers only", odd(Odd::Purpose), "not for this purpose"),
+        ("an unknown critical extension", odd(Odd::Extension), "not accepted"),
+        ("a wrong signature", odd(Odd::Signature), "signature is wrong"),
     ]
+}
+
+/// Each profile with the versions that it speaks.
+const PROFILES: [(&str, &[SslVersion]); 2] =
+    [("modern", &[SslVersion::TLS1_2, SslVersion::TLS1_3]), ("gp-connect", &[SslVersion::TLS1_2])];
+
+fn speaks(version: SslVersion) -> fn(&mut SslContextBuilder) {
+    match version {
+        SslVersion::TLS1_3 => |it| super::versions::only(it, SslVersion::TLS1_3),
+        _ => |it| super::versions::only(it, SslVersion::TLS1_2),
+    }
 }
 
 /// gp-connect 8.
 #[tokio::test]
 async fn a_bad_certificate_is_answered_and_the_connection_closed() {
-    let secure = Secure::start("").await;
-    let good = secure.pki.consumer(Mode::Transparent);
-    let faults = faults(&secure.pki);
-    secure.renewed(1.0).await;
-    for (name, identity, text) in &faults {
-        let word = if *name == "none" { "certificate_missing" } else { "certificate_refused" };
-        let row = contract::of(word);
-        let mut connection = secure.client(identity.as_ref()).connect().await;
-        let answer = connection.send(secure.call(Mode::Transparent)).await;
-        assert_eq!(answer.status, row.status, "{name}: {answer:?}");
-        let issue = &answer.json()["issue"][0];
-        assert_eq!(issue["code"], row.issue, "{name}");
-        assert_eq!(issue["details"]["coding"][0]["code"], "ACCESS_DENIED_SSL", "{name}");
-        let diagnostics = issue["diagnostics"].as_str().unwrap();
-        assert!(diagnostics.contains(text), "{name}: {diagnostics}");
-        assert_eq!(answer.header("Connection"), "close", "{name}");
-        assert!(!answer.header("Strict-Transport-Security").is_empty(), "{name}");
-        let again = connection.try_send(secure.call(Mode::Transparent)).await;
-        assert!(again.is_err(), "{name}: the connection stayed open: {again:?}");
+    for (profile, versions) in PROFILES {
+        let secure = Secure::start(&format!("profile = \"{profile}\"")).await;
+        let good = secure.pki.consumer(Mode::Transparent);
+        let faults = faults(&secure.pki);
+        secure.renewed(1.0).await;
+        for version in versions {
+            for (name, identity, text) in &faults {
+                let name = format!("{profile}, {version:?}: {name}");
+                let mut client = secure.client(identity.as_ref());
+                client.change = speaks(*version);
+                is_answered_and_closed(&secure, &client, text, &name).await;
+            }
+            let mut client = secure.client(Some(&good));
+            client.change = speaks(*version);
+            let call = secure.call(Mode::Transparent);
+            let right = call.header("Ssp-TraceID").unwrap().to_owned();
+            assert_eq!(client.send(call).await.status, 200);
+            assert_eq!(secure.seen(), [right], "{profile}, {version:?}");
+        }
+        let times = versions.len() as f64;
+        let page = Exposition::of(&secure.world).await;
+        let refused = [("fault", "certificate_refused"), ("status", "495")];
+        assert_eq!(page.sum("requests_total", &refused), times * (faults.len() - 1) as f64);
+        let missing = [("fault", "certificate_missing"), ("status", "496")];
+        assert_eq!(page.sum("requests_total", &missing), times);
     }
-    let call = secure.call(Mode::Transparent);
-    let right = call.header("Ssp-TraceID").unwrap().to_owned();
-    assert_eq!(secure.client(Some(&good)).send(call).await.status, 200);
-    assert_eq!(secure.seen(), [right]);
-    let page = Exposition::of(&secure.world).await;
-    let refused = [("fault", "certificate_refused"), ("status", "495")];
-    assert_eq!(page.sum("requests_total", &refused), 8.0);
-    let missing = [("fault", "certificate_missing"), ("status", "496")];
-    assert_eq!(page.sum("requests_total", &missing), 1.0);
+}
+
+async fn is_answered_and_closed(secure: &Secure, client: &Client<'_>, text: &str, name: &str) {
+    let is_missing = text == "is missing";
+    let word = if is_missing { "certificate_missing" } else { "certificate_refused" };
+    let row = contract::of(word);
+    let mut connection = client.connect().await;
+    let answer = connection.send(secure.call(Mode::Transparent)).await;
+    assert_eq!(answer.status, row.status, "{name}: {answer:?}");
+    let issue = &answer.json()["issue"][0];
+    assert_eq!(issue["code"], row.issue, "{name}");
+    assert_eq!(issue["details"]["coding"][0]["code"], "ACCESS_DENIED_SSL", "{name}");
+    let diagnostics = issue["diagnostics"].as_str().unwrap();
+    assert!(diagnostics.contains(text), "{name}: {diagnostics}");
+    assert_eq!(answer.header("Connection"), "close", "{name}");
+    assert!(!answer.header("Strict-Transport-Security").is_empty(), "{name}");
+    let again = connection.try_send(secure.call(Mode::Transparent)).await;
+    assert!(again.is_err(), "{name}: the connection stayed open: {again:?}");
+    assert_eq!(secure.seen(), [""; 0], "{name}");
 }
 
 /// gp-connect 8.
 #[tokio::test]
 async fn a_bad_certificate_can_fail_the_handshake() {
-    let secure = Secure::start("refusal = \"handshake\"").await;
-    let good = secure.pki.consumer(Mode::Transparent);
-    let faults = faults(&secure.pki);
-    secure.renewed(1.0).await;
-    for (name, identity, _) in &faults {
-        let answer =
-            secure.client(identity.as_ref()).try_send(secure.call(Mode::Transparent)).await;
-        assert!(answer.is_none(), "{name}: {answer:?}");
+    for (profile, versions) in PROFILES {
+        let settings = format!("profile = \"{profile}\"\nrefusal = \"handshake\"");
+        let secure = Secure::start(&settings).await;
+        let good = secure.pki.consumer(Mode::Transparent);
+        let unknown = secure.pki.issue(&Order::new("other.rxx01.example"));
+        let faults = faults(&secure.pki);
+        secure.renewed(1.0).await;
+        for version in versions {
+            for (name, identity, _) in &faults {
+                let mut client = secure.client(identity.as_ref());
+                client.change = speaks(*version);
+                let answer = client.try_send(secure.call(Mode::Transparent)).await;
+                assert!(answer.is_none(), "{profile}, {version:?}, {name}: {answer:?}");
+                assert_eq!(secure.seen(), [""; 0], "{profile}, {version:?}, {name}");
+            }
+            for (name, identity, status) in [("good", &good, 200), ("unregistered", &unknown, 403)]
+            {
+                let mut client = secure.client(Some(identity));
+                client.change = speaks(*version);
+                let call = secure.call(Mode::Transparent);
+                let right = call.header("Ssp-TraceID").unwrap().to_owned();
+                assert_eq!(client.send(call).await.status, status, "{name}");
+                let expected = (status == 200).then_some(right);
+                assert_eq!(secure.seen(), Vec::from_iter(expected), "{name}");
+            }
+        }
+        let times = versions.len() as f64;
+        let page = Exposition::of(&secure.world).await;
+        let labels = [("listener", "secure"), ("result", "certificate")];
+        assert_eq!(page.sum("tls_handshakes_total", &labels), times * faults.len() as f64);
+        let unanswered = [("fault", "certificate_refused"), ("status", "000")];
+        assert_eq!(page.sum("requests_total", &unanswered), times * (faults.len() - 1) as f64);
     }
-    let call = secure.call(Mode::Transparent);
-    let right = call.header("Ssp-TraceID").unwrap().to_owned();
-    assert_eq!(secure.client(Some(&good)).send(call).await.status, 200);
-    assert_eq!(secure.seen(), [right]);
-    let page = Exposition::of(&secure.world).await;
-    let labels = [("listener", "secure"), ("result", "certificate")];
-    assert_eq!(page.sum("tls_handshakes_total", &labels), 9.0);
-    let unanswered = [("fault", "certificate_refused"), ("status", "000")];
-    assert_eq!(page.sum("requests_total", &unanswered), 8.0);
 }
 
 /// gp-connect 8.

@@ -3,6 +3,7 @@
 
 mod callers;
 mod faults;
+mod odd;
 mod pki;
 mod providers;
 mod renewal;

@@ -12,12 +12,13 @@ use crate::harness::{HOST, Mode};
 
 pub(super) const DAY: i64 = 86_400;
 
-/// The authority of the gateway's certificate, that of consumers, which has another above it, and
-/// the files that a listener is made of.
+/// The authority of the gateway's certificate, that of consumers, which has another above it, one
+/// beside it that the root has revoked, and the files that a listener is made of.
 pub(crate) struct Pki {
     pub(super) gateways: Authority,
     pub(super) root: Authority,
     pub(super) consumers: Authority,
+    pub(super) withdrawn: Authority,
     folder: TempDir,
 }
 
@@ -27,11 +28,12 @@ impl Pki {
         let pki = Self {
             gateways: Authority::root("Gateways Root").unwrap(),
             consumers: root.below("Consumers").unwrap(),
+            withdrawn: root.below("Withdrawn").unwrap(),
             root,
             folder: TempDir::with_prefix("gpconnect-pki-").unwrap(),
         };
         pki.show(&pki.gateway());
-        let authorities = [&pki.root, &pki.consumers];
+        let authorities = [&pki.root, &pki.consumers, &pki.withdrawn];
         let authorities = authorities.map(|one| one.certificate.to_pem().unwrap()).concat();
         replace(&pki.file("authorities.pem"), &authorities).unwrap();
         pki.revoke(&[]);
@@ -48,6 +50,11 @@ impl Pki {
         self.gateways.issue(&order).unwrap()
     }
 
+    /// The same with a key on a curve.
+    pub(super) fn gateway_on_curve(&self) -> Issued {
+        self.gateways.issue(&Order::new(GATEWAY)).unwrap()
+    }
+
     /// Has the gateway show this certificate.
     pub(super) fn show(&self, issued: &Issued) {
         issued.write(&self.file("gateway.pem"), &self.file("gateway.key")).unwrap();
@@ -59,9 +66,13 @@ impl Pki {
     }
 
     pub(super) fn publish(&self, revoked: &[&X509Ref], until: i64) {
-        let above = self.root.revocation_list(&[], now() + DAY).unwrap().to_pem().unwrap();
-        let list = self.consumers.revocation_list(revoked, until).unwrap().to_pem().unwrap();
-        replace(&self.file("consumers.crl"), &[above, list].concat()).unwrap();
+        let lists = [
+            self.root.revocation_list(&[&self.withdrawn.certificate], now() + DAY),
+            self.consumers.revocation_list(revoked, until),
+            self.withdrawn.revocation_list(&[], now() + DAY),
+        ];
+        let lists = lists.map(|list| list.unwrap().to_pem().unwrap()).concat();
+        replace(&self.file("consumers.crl"), &lists).unwrap();
     }
 
     /// A good certificate of one of the consumers.
@@ -69,7 +80,7 @@ impl Pki {
         self.issue(&Order::new(&host(mode)))
     }
 
-    pub(super) fn issue(&self, order: &Order) -> Issued {
+    pub(crate) fn issue(&self, order: &Order) -> Issued {
         self.consumers.issue(order).unwrap()
     }
 

@@ -1,6 +1,11 @@
 //! TLS towards providers: whom the gateway talks to, and what it says when it does not.
 
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
 use gpconnect_gateway::tls::issue::{Authority, Issued, KeyKind, Order, replace, self_signed};
+use openssl::dh::Dh;
 use openssl::ssl::{SslContextBuilder, SslVersion};
 use openssl::x509::X509Ref;
 use tempfile::TempDir;
@@ -53,6 +58,17 @@ impl Region {
     fn revoke(&self, revoked: &[&X509Ref]) {
         let list = self.providers.revocation_list(revoked, now() + DAY).unwrap();
         replace(&self.file("ca.crl"), &list.to_pem().unwrap()).unwrap();
+    }
+
+    /// Another authority besides, with its empty list; an authority without a list is refused.
+    fn believe_also(&self, other: &Authority) {
+        let with = |file: &str, more: Vec<u8>| {
+            let before = fs::read(self.file(file)).unwrap();
+            replace(&self.file(file), &[before, more].concat()).unwrap();
+        };
+        let list = other.revocation_list(&[], now() + DAY).unwrap();
+        with("ca.pem", other.certificate.to_pem().unwrap());
+        with("ca.crl", list.to_pem().unwrap());
     }
 
     /// A good certificate of the provider.
@@ -263,26 +279,97 @@ async fn a_kept_connection_does_not_outlive_a_revocation() {
     soon("it is taken back", async || world.send(read(&world)).await.status == 200).await;
 }
 
-/// A new certificate of our own, and a new authority, under load: no request fails.
-#[tokio::test]
+/// A new certificate of our own, a new list and a new authority besides, while several callers send
+/// one request after another: none fails.
+/// gp-connect 8.
+#[tokio::test(flavor = "multi_thread")]
 async fn renewals_towards_a_provider_fail_no_request() {
     let region = Region::new();
-    let world = region.world(&region.provider(), |_| {}, "").await;
-    assert_eq!(world.send(read(&world)).await.status, 200);
+    let world = Arc::new(region.world(&region.provider(), |_| {}, "").await);
+    let stop = Arc::new(AtomicBool::new(false));
+    let answered = Arc::new(AtomicUsize::new(0));
+    let callers: Vec<_> = (0..3)
+        .map(|_| {
+            let (world, stop) = (Arc::clone(&world), Arc::clone(&stop));
+            let answered = Arc::clone(&answered);
+            tokio::spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    let answer = world.send(read(&world)).await;
+                    assert_eq!(answer.status, 200, "{answer:?}");
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
     let before = world.simulator.connections();
-    for turn in 1..=2_u8 {
-        region.show(&region.gateways);
-        let count = f64::from(turn);
-        soon("it is renewed", async || {
-            let answer = world.send(read(&world)).await;
-            assert_eq!(answer.status, 200, "{answer:?}");
+    let other = Authority::root("Other Providers").unwrap();
+    let gone = region.provider();
+    let changes: [(&str, &dyn Fn()); 3] = [
+        ("certificate and key", &|| drop(region.show(&region.gateways))),
+        ("a list", &|| region.revoke(&[&gone.certificate])),
+        ("an authority and its list", &|| region.believe_also(&other)),
+    ];
+    let mut renewed = 0.0;
+    for (name, change) in changes {
+        change();
+        let took = soon(name, async || {
             let page = Exposition::of(&world).await;
-            page.sum("tls_renewals_total", &[("result", "renewed")]) >= count
+            let now = page.sum("tls_renewals_total", &[("result", "renewed")]);
+            // Two files may be seen as two changes.
+            std::mem::replace(&mut renewed, now) < now
         })
         .await;
+        assert!(took.as_secs() < 5, "{name} took {took:?}");
+        let before = answered.load(Ordering::Relaxed);
+        soon("requests are answered", async || answered.load(Ordering::Relaxed) > before + 10)
+            .await;
     }
-    assert_eq!(world.send(read(&world)).await.status, 200);
+    stop.store(true, Ordering::Relaxed);
+    for caller in callers {
+        caller.await.unwrap();
+    }
     assert!(world.simulator.connections() > before, "new connections show the new certificate");
+    let page = Exposition::of(&world).await;
+    assert_eq!(page.sum("practice_requests_total", &[("result", "failed")]), 0.0);
+}
+
+/// The suites of TLS 1.2 that reach a provider which has no other, and those that do not: the engine
+/// offers no Diffie-Hellman without curves, and what it offers without forward secrecy is refused.
+/// gp-connect 8.
+#[tokio::test]
+async fn suites_towards_a_provider() {
+    let region = Region::new();
+    let order = Order { key: KeyKind::Rsa(2048), ..Order::new(PROVIDER) };
+    let with_rsa = region.providers.issue(&order).unwrap();
+    let on_curve = region.provider();
+    for (shown, suite, refusal) in [
+        (&with_rsa, "ECDHE-RSA-AES128-GCM-SHA256", None),
+        (&with_rsa, "ECDHE-RSA-AES256-GCM-SHA384", None),
+        (&with_rsa, "ECDHE-RSA-AES256-SHA384", None),
+        (&on_curve, "ECDHE-ECDSA-AES128-GCM-SHA256", None),
+        (&on_curve, "ECDHE-ECDSA-AES256-GCM-SHA384", None),
+        (&with_rsa, "DHE-RSA-AES256-GCM-SHA384", Some("no suite in common")),
+        (&with_rsa, "DHE-RSA-AES256-SHA", Some("no suite in common")),
+        (&with_rsa, "ADH-AES256-GCM-SHA384", Some("no suite in common")),
+        (&with_rsa, "NULL-SHA256", Some("no suite in common")),
+        (&with_rsa, "AES256-SHA", Some("forward secrecy")),
+        (&with_rsa, "AES128-GCM-SHA256", Some("forward secrecy")),
+    ] {
+        let change = |it: &mut SslContextBuilder| {
+            it.set_max_proto_version(Some(SslVersion::TLS1_2)).unwrap();
+            it.set_tmp_dh(&Dh::get_2048_256().unwrap()).unwrap();
+            it.set_cipher_list(&format!("{suite}:@SECLEVEL=0")).unwrap();
+        };
+        let world = region.world(shown, change, "").await;
+        let answer = world.send(read(&world)).await;
+        match refusal {
+            None => {
+                assert_eq!(answer.status, 200, "{suite}: {answer:?}");
+                assert_eq!(world.arrivals().len(), 1, "{suite}");
+            }
+            Some(why) => is_not_trusted(&world, &answer, why, suite).await,
+        }
+    }
 }
 
 /// Two upstreams at one address that believe different authorities: what one accepted serves only

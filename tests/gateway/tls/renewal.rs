@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use gpconnect_gateway::tls::issue::{Issued, Order, replace};
 use openssl::hash::MessageDigest;
+use openssl::x509::X509Ref;
 
 use super::Secure;
 use super::pki::{DAY, host, now};
@@ -136,7 +137,8 @@ async fn broken_files_change_nothing() {
 }
 
 /// Replaces certificate, key and list again and again while requests come in over open and over new
-/// connections: none fails.
+/// connections: none fails, and what each list revokes is refused in time, on a connection that was
+/// open before and on new ones.
 /// gp-connect 8.
 #[tokio::test]
 async fn renewals_under_load_fail_no_request() {
@@ -158,12 +160,27 @@ async fn renewals_under_load_fail_no_request() {
             }
         }));
     }
-    let revoked = secure.pki.issue(&Order::new("gone.rxx01.example"));
     let mut shown = None;
+    let mut revoked: Vec<Issued> = Vec::new();
     for turn in 1..=3_u8 {
         let new = secure.pki.gateway();
+        let victim = secure.pki.consumer(Mode::Transparent);
+        let mut open = secure.client(Some(&victim)).connect().await;
+        assert_eq!(open.send(secure.call(Mode::Transparent)).await.status, 200);
+        revoked.push(victim);
         secure.pki.show(&new);
-        secure.pki.revoke(&[&revoked.certificate]);
+        let list: Vec<&X509Ref> = revoked.iter().map(|issued| &*issued.certificate).collect();
+        secure.pki.revoke(&list);
+        let began = Instant::now();
+        soon("the list counts", async || {
+            open.send(secure.call(Mode::Transparent)).await.status == 495
+        })
+        .await;
+        for victim in &revoked {
+            let answer = secure.client(Some(victim)).send(secure.call(Mode::Transparent)).await;
+            assert_eq!(answer.status, 495, "turn {turn}: a new connection");
+        }
+        assert!(began.elapsed() < SOON, "turn {turn}: the list took {:?}", began.elapsed());
         let took = soon("the new certificate is shown", async || {
             shown = shown_by(&secure).await;
             shown.as_deref() == Some(serial(&new).as_str())

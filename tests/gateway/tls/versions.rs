@@ -1,13 +1,23 @@
 //! Versions and cipher suites, of both profiles.
 
-use openssl::ssl::{SslContextBuilder, SslVersion};
+use std::net::SocketAddr;
+use std::pin::Pin;
+
+use gpconnect_gateway::tls::issue::{Authority, KeyKind, Order};
+use openssl::dh::Dh;
+use openssl::ssl::{Ssl, SslContext, SslContextBuilder, SslMethod, SslVersion};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_openssl::SslStream;
 
 use super::Secure;
-use crate::harness::Mode;
+use crate::harness::{Connection, DEADLINE, Mode};
 
 type Change = fn(&mut SslContextBuilder);
 
-fn only(builder: &mut SslContextBuilder, version: SslVersion) {
+pub(super) fn only(builder: &mut SslContextBuilder, version: SslVersion) {
     builder.set_min_proto_version(Some(version)).unwrap();
     builder.set_max_proto_version(Some(version)).unwrap();
 }
@@ -17,81 +27,271 @@ fn suite(builder: &mut SslContextBuilder, name: &str) {
     builder.set_cipher_list(&format!("{name}:@SECLEVEL=0")).unwrap();
 }
 
-macro_rules! suites {
-    ($($name:literal),*) => { [$(($name, (|it| suite(it, $name)) as Change)),*] };
-}
-
 /// Whether a client that wants this gets through.
-async fn connects(secure: &Secure, change: Change) -> bool {
+async fn connects(secure: &Secure, change: impl FnOnce(&mut SslContextBuilder)) -> bool {
     let issued = secure.pki.consumer(Mode::Transparent);
-    let mut client = secure.client(Some(&issued));
-    client.change = change;
-    let answer = client.try_send(secure.call(Mode::Transparent)).await;
-    answer.is_some_and(|answer| answer.status == 200)
+    let Ok(stream) = secure.client(Some(&issued)).try_connect_with(change).await else {
+        return false;
+    };
+    let mut connection = Connection::over(stream).await;
+    let answer = connection.try_send(secure.call(Mode::Transparent)).await;
+    answer.is_ok_and(|answer| answer.status == 200)
 }
 
-const VERSIONS: [(&str, Change); 4] = [
-    ("TLS 1.0", |it| only(it, SslVersion::TLS1)),
-    ("TLS 1.1", |it| only(it, SslVersion::TLS1_1)),
-    ("TLS 1.2", |it| only(it, SslVersion::TLS1_2)),
-    ("TLS 1.3", |it| only(it, SslVersion::TLS1_3)),
+/// What each profile speaks under TLS 1.2 with a certificate for RSA, and with one on a curve, by
+/// hand from its groups. The eight suites that consumers are tested with are among the second ones
+/// (gp-connect 8).
+const SPOKEN: [(&str, &[&str], &[&str]); 2] = [
+    (
+        "modern",
+        &[
+            "ECDHE-RSA-AES128-GCM-SHA256",
+            "ECDHE-RSA-AES256-GCM-SHA384",
+            "ECDHE-RSA-CHACHA20-POLY1305",
+        ],
+        &[
+            "ECDHE-ECDSA-AES128-GCM-SHA256",
+            "ECDHE-ECDSA-AES256-GCM-SHA384",
+            "ECDHE-ECDSA-CHACHA20-POLY1305",
+        ],
+    ),
+    (
+        "gp-connect",
+        &[
+            "ECDHE-RSA-AES128-GCM-SHA256",
+            "ECDHE-RSA-AES256-GCM-SHA384",
+            "ECDHE-RSA-AES256-SHA384",
+            "ECDHE-RSA-AES256-SHA",
+            "DHE-RSA-AES128-GCM-SHA256",
+            "DHE-RSA-AES256-GCM-SHA384",
+            "DHE-RSA-AES256-SHA256",
+            "DHE-RSA-AES256-SHA",
+            "DHE-RSA-AES256-CCM",
+        ],
+        &[
+            "ECDHE-ECDSA-AES128-GCM-SHA256",
+            "ECDHE-ECDSA-AES256-GCM-SHA384",
+            "ECDHE-ECDSA-AES256-SHA384",
+            "ECDHE-ECDSA-AES256-SHA",
+            "ECDHE-ECDSA-AES256-CCM",
+        ],
+    ),
 ];
 
-/// What no profile offers: no forward secrecy, no encryption, no authentication, broken ciphers.
-const NEVER: [(&str, Change); 8] = suites![
-    "AES128-SHA256",
-    "AES256-GCM-SHA384",
-    "NULL-MD5",
-    "NULL-SHA256",
-    "ECDHE-RSA-AES128-SHA256",
-    "ADH-AES256-GCM-SHA384",
-    "AECDH-AES256-SHA",
-    "ECDHE-RSA-CAMELLIA256-SHA384"
-];
+/// Every suite of TLS 1.2 and before that needs no key beyond a certificate: each key exchange with
+/// each cipher, whether or not somebody has ever used it. The library knows about half of them.
+fn every_suite() -> Vec<String> {
+    const EXCHANGES: [&str; 9] = [
+        "ECDHE-ECDSA-",
+        "ECDHE-RSA-",
+        "ECDHE-",
+        "DHE-RSA-",
+        "DHE-DSS-",
+        "ADH-",
+        "AECDH-",
+        "",
+        "EDH-RSA-",
+    ];
+    const CIPHERS: [&str; 36] = [
+        "AES256-GCM-SHA384",
+        "AES128-GCM-SHA256",
+        "CHACHA20-POLY1305",
+        "AES256-CCM",
+        "AES256-CCM8",
+        "AES128-CCM",
+        "AES128-CCM8",
+        "ARIA256-GCM-SHA384",
+        "ARIA128-GCM-SHA256",
+        "AES256-SHA384",
+        "AES256-SHA256",
+        "AES256-SHA",
+        "AES128-SHA256",
+        "AES128-SHA",
+        "CAMELLIA256-SHA384",
+        "CAMELLIA256-SHA256",
+        "CAMELLIA256-SHA",
+        "CAMELLIA128-SHA256",
+        "CAMELLIA128-SHA",
+        "SEED-SHA",
+        "IDEA-CBC-SHA",
+        "DES-CBC3-SHA",
+        "3DES-EDE-CBC-SHA",
+        "DES-CBC-SHA",
+        "EXP-DES-CBC-SHA",
+        "RC4-SHA",
+        "RC4-MD5",
+        "EXP-RC4-MD5",
+        "RC2-CBC-MD5",
+        "EXP-RC2-CBC-MD5",
+        "NULL-SHA384",
+        "NULL-SHA256",
+        "NULL-SHA",
+        "NULL-MD5",
+        "GOST89-GOST89",
+        "KUZNYECHIK-CTR-OMAC",
+    ];
+    let known = |name: &String| {
+        let mut context = SslContext::builder(SslMethod::tls()).unwrap();
+        context.set_cipher_list(name).is_ok()
+    };
+    let pairs = EXCHANGES.iter().flat_map(|it| CIPHERS.iter().map(move |cipher| [*it, cipher]));
+    pairs.map(|pair| pair.concat()).filter(known).collect()
+}
+
+/// Each suite that the library knows, on its own: those of the profile get through, no other does.
+/// What no client of this library could use anyway would prove nothing, so a server that takes all
+/// takes it first.
+/// gp-connect 8.
+#[tokio::test]
+async fn every_suite_but_those_of_the_profile_is_refused() {
+    let suites = every_suite();
+    assert!(suites.len() > 60, "{suites:?}");
+    let open = OpenServer::start().await;
+    let usable = async |name: &String| open.takes(|it| suite(it, name)).await;
+    let mut used = Vec::new();
+    for name in &suites {
+        if usable(name).await {
+            used.push(name);
+        }
+    }
+    // Only those for DSS need a certificate that the server lacks.
+    assert!(suites.len() - used.len() < 16, "{} of {}", used.len(), suites.len());
+    for (profile, with_rsa, on_curve) in SPOKEN {
+        let secure = Secure::start(&format!("profile = \"{profile}\"")).await;
+        for expected in [with_rsa, on_curve] {
+            for name in &suites {
+                let is_spoken = expected.contains(&name.as_str());
+                let connected = connects(&secure, |it| suite(it, name)).await;
+                assert_eq!(connected, is_spoken, "{profile}: {name}");
+            }
+            let known = expected.iter().all(|name| suites.contains(&(*name).to_owned()));
+            assert!(known, "{expected:?}");
+            secure.pki.show(&secure.pki.gateway_on_curve());
+            secure.renewed(1.0).await;
+        }
+    }
+}
 
 /// gp-connect 8.
 #[tokio::test]
-async fn the_modern_profile() {
-    let secure = Secure::start("").await;
-    for ((name, change), expected) in VERSIONS.into_iter().zip([false, false, true, true]) {
-        assert_eq!(connects(&secure, change).await, expected, "{name}");
-    }
-    for (name, change) in suites![
-        "ECDHE-RSA-AES128-GCM-SHA256",
-        "ECDHE-RSA-AES256-GCM-SHA384",
-        "ECDHE-RSA-CHACHA20-POLY1305"
-    ] {
-        assert!(connects(&secure, change).await, "{name}");
-    }
-    let not_modern = suites!["ECDHE-RSA-AES256-SHA", "DHE-RSA-AES256-GCM-SHA384"];
-    for (name, change) in NEVER.into_iter().chain(not_modern) {
-        assert!(!connects(&secure, change).await, "{name}");
+async fn every_version_but_those_of_the_profile_is_refused() {
+    const VERSIONS: [(SslVersion, [bool; 2]); 4] = [
+        (SslVersion::TLS1, [false, false]),
+        (SslVersion::TLS1_1, [false, false]),
+        (SslVersion::TLS1_2, [true, true]),
+        (SslVersion::TLS1_3, [true, false]),
+    ];
+    let open = OpenServer::start().await;
+    for (place, (profile, _, _)) in SPOKEN.into_iter().enumerate() {
+        let secure = Secure::start(&format!("profile = \"{profile}\"")).await;
+        for (version, spoken) in VERSIONS {
+            assert!(open.takes(|it| only(it, version)).await, "{version:?} can be spoken at all");
+            let connected = connects(&secure, |it| only(it, version)).await;
+            assert_eq!(connected, spoken[place], "{profile}: {version:?}");
+        }
+        for suite in
+            ["TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256"]
+        {
+            let alone: &dyn Fn(&mut SslContextBuilder) = &|it| {
+                only(it, SslVersion::TLS1_3);
+                it.set_ciphersuites(suite).unwrap();
+            };
+            assert_eq!(connects(&secure, alone).await, profile == "modern", "{profile}: {suite}");
+        }
+        for (version, hello) in [
+            ("SSL 2", b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10".to_vec()),
+            ("SSL 3", hello(0x0300)),
+            ("TLS 1.0", hello(0x0301)),
+            ("TLS 1.1", hello(0x0302)),
+        ] {
+            let answer = first_answer(&secure, &hello).await;
+            assert!(!answer.starts_with(&[22]), "{profile}: {version}: {answer:?}");
+        }
+        let answer = first_answer(&secure, &hello(0x0303)).await;
+        assert!(answer.starts_with(&[22, 3, 3]), "{profile}: TLS 1.2: {answer:?}");
+        assert_eq!(answer.get(5), Some(&2), "{profile}: a hello of the server: {answer:?}");
     }
 }
 
-/// The eight suites that consumers are tested with (gp-connect 8).
-#[tokio::test]
-async fn the_profile_of_gp_connect() {
-    let secure = Secure::start("profile = \"gp-connect\"").await;
-    for ((name, change), expected) in VERSIONS.into_iter().zip([false, false, true, false]) {
-        assert_eq!(connects(&secure, change).await, expected, "{name}");
+/// The hello of a client that speaks one version, with a suite that both profiles have.
+fn hello(version: u16) -> Vec<u8> {
+    let version = version.to_be_bytes();
+    // Curve P-256, points as they are, RSA with SHA-256.
+    let extensions: &[u8] =
+        b"\x00\x0a\x00\x04\x00\x02\x00\x17\x00\x0b\x00\x02\x01\x00\x00\x0d\x00\x06\x00\x04\x08\x04\x04\x01";
+    let mut body = Vec::from(version);
+    body.extend([7; 32]);
+    // No session, ECDHE-RSA-AES256-GCM-SHA384, no compression.
+    body.extend(b"\x00\x00\x02\xc0\x30\x01\x00");
+    body.extend(u16::try_from(extensions.len()).unwrap().to_be_bytes());
+    body.extend(extensions);
+    let length = |of: usize| u16::try_from(of).unwrap().to_be_bytes();
+    let handshake = [&[1, 0], length(body.len()).as_slice(), &body].concat();
+    [&[22], version.as_slice(), &length(handshake.len()), &handshake].concat()
+}
+
+/// What comes back first; nothing when the connection is closed.
+async fn first_answer(secure: &Secure, hello: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(secure.address()).await.unwrap();
+    stream.write_all(hello).await.unwrap();
+    let mut answer = vec![0; 6];
+    let read = timeout(DEADLINE, stream.read_exact(&mut answer)).await;
+    match read.expect("an answer or an end") {
+        Ok(_) => answer,
+        Err(_) => Vec::new(),
     }
-    for (name, change) in suites![
-        "ECDHE-RSA-AES128-GCM-SHA256",
-        "ECDHE-RSA-AES256-GCM-SHA384",
-        "ECDHE-RSA-AES256-SHA384",
-        "ECDHE-RSA-AES256-SHA",
-        "DHE-RSA-AES128-GCM-SHA256",
-        "DHE-RSA-AES256-GCM-SHA384",
-        "DHE-RSA-AES256-SHA256",
-        "DHE-RSA-AES256-SHA"
-    ] {
-        assert!(connects(&secure, change).await, "{name}");
+}
+
+/// A server that takes whatever the library knows, with a certificate of each kind of key.
+struct OpenServer {
+    address: SocketAddr,
+    accepting: JoinHandle<()>,
+}
+
+impl OpenServer {
+    async fn start() -> Self {
+        let root = Authority::root("Open").unwrap();
+        let mut context = SslContext::builder(SslMethod::tls_server()).unwrap();
+        context.set_security_level(0);
+        context.set_cipher_list("ALL:COMPLEMENTOFALL:@SECLEVEL=0").unwrap();
+        context.set_min_proto_version(Some(SslVersion::TLS1)).unwrap();
+        context.set_tmp_dh(&Dh::get_2048_256().unwrap()).unwrap();
+        for key in [KeyKind::Rsa(2048), KeyKind::P256] {
+            let issued = root.issue(&Order { key, ..Order::new(super::GATEWAY) }).unwrap();
+            context.set_certificate(&issued.certificate).unwrap();
+            context.set_private_key(&issued.key).unwrap();
+        }
+        let context = context.build();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let accepting = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let mut stream = SslStream::new(Ssl::new(&context).unwrap(), stream).unwrap();
+                // The client tells whether it went well.
+                if Pin::new(&mut stream).accept().await.is_ok() {
+                    stream.read_u8().await.ok();
+                }
+            }
+        });
+        Self { address, accepting }
     }
-    let not_prescribed =
-        suites!["ECDHE-RSA-CHACHA20-POLY1305", "DHE-RSA-AES256-CCM8", "DHE-RSA-AES128-SHA"];
-    for (name, change) in NEVER.into_iter().chain(not_prescribed) {
-        assert!(!connects(&secure, change).await, "{name}");
+
+    /// Whether a client that wants this completes a handshake.
+    async fn takes(&self, change: impl FnOnce(&mut SslContextBuilder)) -> bool {
+        let mut context = SslContext::builder(SslMethod::tls_client()).unwrap();
+        context.set_security_level(0);
+        context.set_cipher_list("ALL:COMPLEMENTOFALL:@SECLEVEL=0").unwrap();
+        context.set_min_proto_version(Some(SslVersion::TLS1)).unwrap();
+        change(&mut context);
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        let mut stream = SslStream::new(Ssl::new(&context.build()).unwrap(), stream).unwrap();
+        Pin::new(&mut stream).connect().await.is_ok()
+    }
+}
+
+impl Drop for OpenServer {
+    fn drop(&mut self) {
+        self.accepting.abort();
     }
 }
 
@@ -156,7 +356,7 @@ async fn no_session_is_resumed() {
             })
             .await
             .unwrap();
-        let mut connection = crate::harness::Connection::over(stream).await;
+        let mut connection = Connection::over(stream).await;
         assert_eq!(connection.send(secure.call(Mode::Transparent)).await.status, 200);
         assert_eq!(*given.lock().unwrap(), 0, "{version:?}");
     }
