@@ -35,6 +35,12 @@ pub enum NoTls {
     Unusable(#[from] ErrorStack),
 }
 
+impl NoTls {
+    pub(super) fn empty(path: &Path) -> Self {
+        fault(path, "holds no certificates in PEM")
+    }
+}
+
 /// What a consumer connects with. It verifies the gateway's certificate and name.
 ///
 /// # Errors
@@ -69,9 +75,10 @@ pub fn consumer(files: &ConsumerFiles) -> Result<SslConnector, NoTls> {
     Ok(connector.build())
 }
 
-fn certificates(path: &Path) -> Result<Vec<X509>, NoTls> {
+/// The certificates of a PEM file, at least one.
+pub(super) fn certificates(path: &Path) -> Result<Vec<X509>, NoTls> {
     let found = X509::stack_from_pem(&read(path)?).unwrap_or_default();
-    if found.is_empty() { Err(fault(path, "holds no certificates in PEM")) } else { Ok(found) }
+    if found.is_empty() { Err(NoTls::empty(path)) } else { Ok(found) }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, NoTls> {

@@ -8,6 +8,7 @@
 mod certificate;
 mod client;
 mod connect;
+mod examine;
 mod fault;
 mod files;
 mod identity;
@@ -23,6 +24,7 @@ mod warnings;
 pub use certificate::{ClientCertificate, Expiry};
 pub use client::{Accepted, ClientTls, Credentials};
 pub use connect::{ConsumerFiles, NoTls, consumer};
+pub use examine::Examined;
 pub use fault::Fault;
 pub use refused::{NotAccepted, Refused};
 pub use renew::{Material, Renewable, Renewal};

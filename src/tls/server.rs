@@ -98,6 +98,16 @@ impl Acceptor {
         self.shown.as_ref().is_some_and(|shown| bears(shown, host))
     }
 
+    /// Whether a caller without an acceptable certificate fails the handshake, and gets no answer.
+    pub fn fails_handshakes(&self) -> bool {
+        self.refusal == Refusal::Handshake
+    }
+
+    /// What [`Self::judge_again`] checks against.
+    pub(super) fn store(&self) -> &X509Store {
+        &self.store
+    }
+
     /// Begins a handshake; what the library says of the caller's chain comes into the verdict.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ mod bookings;
 mod bytes;
 mod demo;
 mod exchanges;
+mod explained;
 mod exposition;
 mod fhir_client;
 mod finds;

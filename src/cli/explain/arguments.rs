@@ -40,6 +40,10 @@ pub(crate) struct Arguments {
     /// Take the caller for this registered system, whatever the listener says.
     #[arg(long = "as", value_name = "ASID")]
     pub(super) caller: Option<Asid>,
+    /// The caller's certificate in PEM, and those that lead to its authority: it is checked as the
+    /// listener's TLS would, and says which systems the caller may be.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "caller")]
+    pub(super) certificate: Option<PathBuf>,
     /// The moment to judge it at: now, seconds since 1970, +60 or -60 seconds from now, or a time
     /// such as 2026-11-23T08:00:00Z.
     #[arg(
@@ -112,6 +116,9 @@ const EXAMPLES: &str = "Examples:
 
   A copied curl command line:
   xclip -o | gpconnect-gateway explain --config gateway.toml -
+
+  With the certificate that the caller would show:
+  gpconnect-gateway explain --config gateway.toml --certificate epr.pem request.http
 
   For another system than the listener's, as one object:
   gpconnect-gateway explain --config gateway.toml --as 200000000360 -o json request.http

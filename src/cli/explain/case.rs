@@ -2,16 +2,11 @@
 
 use bytes::Bytes;
 use gpconnect::{
-    contract::Check,
-    decide::Examination,
-    facts::Fields,
-    policy::{Consumer, ConsumerIndex},
-    rejection::Reason,
-    token,
+    contract::Check, decide::Examination, facts::Fields, policy::Consumer, rejection::Reason, token,
 };
 use serde_json::Value;
 
-use super::hide::Hide;
+use super::{caller::Caller, hide::Hide};
 use crate::snapshot::Snapshot;
 
 /// The head of a request.
@@ -40,10 +35,8 @@ pub(super) struct Place<'s> {
     pub(super) snapshot: &'s Snapshot,
     /// The listener's place among the entrances.
     pub(super) listener: usize,
-    /// The systems that the caller may be.
-    pub(super) candidates: Vec<ConsumerIndex>,
-    /// Why it may be these.
-    pub(super) because: String,
+    /// Whom the caller is taken for.
+    pub(super) caller: Caller,
     pub(super) config: String,
     /// In seconds since 1970 UTC.
     pub(super) now: i64,
@@ -60,7 +53,7 @@ impl<'s> Place<'s> {
 
     /// The registered systems that the caller may be.
     pub(super) fn systems(&self) -> impl Iterator<Item = &'s Consumer> {
-        self.candidates.iter().filter_map(|index| self.snapshot.policy.consumer(*index))
+        self.caller.candidates.iter().filter_map(|index| self.snapshot.policy.consumer(*index))
     }
 }
 
@@ -68,7 +61,7 @@ impl<'s> Place<'s> {
 pub(super) struct Case<'a, 'r, 'p> {
     pub(super) place: &'a Place<'p>,
     pub(super) head: &'a Head<'r>,
-    /// What stage 1 refused it with.
+    /// What the front refused its head with.
     pub(super) front: Option<&'a Reason>,
     pub(super) examination: &'a Examination<'r, 'p>,
     /// Stage 9, when stage 1 let it in.

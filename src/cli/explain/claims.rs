@@ -81,13 +81,24 @@ fn value(check: Check, case: &Case<'_, '_, '_>) -> Look {
     match (check, value) {
         (Check::OrganisationIsSenders | Check::RequestingOrganization, value) => {
             match ods_code(value) {
-                Some(code) => saw(code.to_string()),
+                Some(code) => saw(match case.examination.sender {
+                    Some((_, sender)) if check == Check::OrganisationIsSenders => {
+                        format!("{code} in the token; the sender is of {}", sender.organisation)
+                    }
+                    Some(_) | None => code.to_string(),
+                }),
                 None => RAN,
             }
         }
         // Words of the specification, where they are such.
         (Check::ReasonForRequest | Check::Scope, Value::String(text)) if is_known(text) => {
             saw(text.as_str())
+        }
+        (Check::Audience, Value::String(text)) => {
+            let practice = case.examination.parties.as_ref().filter(|_| !case.fails(check));
+            let code = practice.map(|parties| parties.endpoint.service_root.ods_code());
+            let same = code.map(|code| format!(": {code}, as Ssp-To")).unwrap_or_default();
+            saw(format!("{}{same}", case.place.hide.value(text)))
         }
         (_, Value::String(text)) => saw(case.place.hide.value(text)),
         _ => RAN,

@@ -38,6 +38,10 @@ impl<'p> Hints<'_, '_, 'p> {
             Reason::HeaderMissing(header) | Reason::HeaderInvalid { header, .. } => {
                 self.header(*header)
             }
+            Reason::CertificateRefused(_) => {
+                let authorities = some_of(self.place.caller.proof.as_ref()?.authorities())?;
+                Some(format!("the listener believes {authorities}"))
+            }
             Reason::SenderNotCaller(_) => self.header(Header::From),
             Reason::ReceiverMismatch => self.header(Header::To),
             Reason::InteractionUnknown { .. } => {

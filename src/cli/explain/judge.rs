@@ -36,15 +36,19 @@ pub(super) async fn explain(source: &Source, place: &Place<'_>) -> Result<Explai
     let arrived = arrived.ok_or_else(|| {
         format!("{}: the head has no end; expected an empty line behind the headers", source.name)
     })?;
+    let objection = place.caller.objection();
+    let objection = objection.as_ref();
     Ok(match arrived {
         Ok(mut arrived) => {
             let body = arrived.body(place.snapshot).await;
             let head = of_arrived(&arrived, &source.message);
-            Judge { source, place, head, front: None, arrived: Some((&arrived, &body)) }.explain()
+            let arrived = Some((&arrived, &body));
+            Judge { source, place, head, objection, front: None, arrived }.explain()
         }
         Err(reason) => {
             let head = as_meant(&source.message);
-            Judge { source, place, head, front: Some(&reason), arrived: None }.explain()
+            let front = Some(&reason);
+            Judge { source, place, head, objection, front, arrived: None }.explain()
         }
     })
 }
@@ -53,7 +57,9 @@ struct Judge<'a, 'm, 's> {
     source: &'a Source,
     place: &'a Place<'s>,
     head: Head<'m>,
-    /// What stage 1 refused it with.
+    /// What stands against the caller, whatever its request is.
+    objection: Option<&'a Reason>,
+    /// What the front refused its head with.
     front: Option<&'a Reason>,
     /// What stage 1 let in, and stage 9 of it.
     arrived: Option<(&'a Arrived, &'a Result<Bytes, Reason>)>,
@@ -67,7 +73,7 @@ impl Judge<'_, '_, '_> {
             method: self.head.method,
             target: self.head.target,
             fields: &self.head.fields,
-            candidates: &place.candidates,
+            candidates: &place.caller.candidates,
             certificate: None,
             access: None,
             now: UnixSeconds(place.now),
@@ -79,19 +85,20 @@ impl Judge<'_, '_, '_> {
         let mut faults = self.faults(&examination, &of_body);
         let stages = self.stages(&examination, patients, &faults);
         let mut decision = examination.into_decision();
-        if self.front.is_some() {
+        if self.ends_at_front().is_some() {
             let (sent, format) = made_out(&self.source.message);
             decision.seen.trace_id = sent.unwrap_or(TraceId::from_random(place.random));
             decision.seen.format = format;
         }
         let body_fault = of_body.iter().find(|fault| fault.enforced).map(|fault| &fault.reason);
-        let refused = match (self.front, &decision.outcome, body_fault) {
+        let refused = match (self.ends_at_front(), &decision.outcome, body_fault) {
             (Some(reason), _, _) => Some(reason.clone().into()),
             (None, Err(rejection), _) => Some((**rejection).clone()),
             (None, Ok(_), Some(reason)) => Some(reason.clone().into()),
             (None, Ok(_), None) => None,
         };
-        if let Some(rejection) = &refused {
+        let answered = refused.as_ref().filter(|_| !place.caller.fails_handshake());
+        if let Some(rejection) = answered {
             for (reason, fault) in &mut faults {
                 fault.told = *reason == rejection.reason || rejection.also.contains(reason);
             }
@@ -104,7 +111,9 @@ impl Judge<'_, '_, '_> {
             at: moment::utc(place.now).unwrap_or_else(|| place.now.to_string()),
             config: place.config.clone(),
             stages,
+            fails_handshake: place.caller.fails_handshake(),
             answer: refused
+                .filter(|_| !place.caller.fails_handshake())
                 .map(|rejection| answer::answer(rejection, &faults, &decision.seen, place)),
             faults: faults.into_iter().map(|(_, fault)| fault).collect(),
             forward: permit.zip(self.arrived).and_then(|(permit, (arrived, body))| {
@@ -112,6 +121,11 @@ impl Judge<'_, '_, '_> {
                 forward::forward(permit, arrived, length, place)
             }),
         }
+    }
+
+    /// What ends the request in stage 1: who is calling counts before what was sent.
+    fn ends_at_front(&self) -> Option<&Reason> {
+        self.objection.or(self.front)
     }
 
     fn asked(&self) -> Asked {
@@ -141,7 +155,13 @@ impl Judge<'_, '_, '_> {
         let listener = snapshot.entrance(self.place.listener);
         Caller {
             listener: listener.map(|entrance| entrance.name.clone()).unwrap_or_default(),
-            because: self.place.because.clone(),
+            because: self.place.caller.because.clone(),
+            certificate: self
+                .place
+                .caller
+                .proof
+                .as_ref()
+                .map(|proof| proof.report(snapshot, self.place.now, self.place.hide)),
             systems: self.place.systems().map(system).collect(),
         }
     }
@@ -180,10 +200,10 @@ impl Judge<'_, '_, '_> {
         examination: &Examination<'_, '_>,
         of_body: &[decide::Fault],
     ) -> Vec<(Reason, Fault)> {
-        let front = self.front.map(enforced);
+        let front = self.objection.into_iter().chain(self.front).map(enforced);
         // What the front refused already is not told twice.
         let others = examination.faults.iter().filter(|fault| Some(&fault.reason) != self.front);
-        let all = front.into_iter().chain(others.cloned()).chain(of_body.iter().cloned());
+        let all = front.chain(others.cloned()).chain(of_body.iter().cloned());
         let sender = examination.sender.map(|(_, consumer)| consumer);
         let claims = case::claims(&self.head.fields, self.place.snapshot.limits.token_bytes);
         let hints = Hints {
@@ -250,7 +270,7 @@ impl Judge<'_, '_, '_> {
             .map(|stage| StageFound {
                 number: stage.number(),
                 name: stage.name(),
-                ends_here: stage == Stage::Admit && self.front.is_some(),
+                ends_here: stage == Stage::Admit && self.ends_at_front().is_some(),
                 checks: Check::ALL
                     .iter()
                     .filter(|check| check.stage() == stage && is_made(**check))

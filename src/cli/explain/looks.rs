@@ -2,7 +2,7 @@
 
 use gpconnect::{contract::Check, interaction::InteractionId, policy::Mode, sent::Sent};
 
-use super::{body, case::Case, claims, parties};
+use super::{body, caller::Proof, case::Case, claims, parties};
 use crate::cli::output::counted;
 
 /// What became of a check that found nothing wrong, or that did.
@@ -54,7 +54,11 @@ fn admit(check: Check, case: &Case<'_, '_, '_>) -> Look {
         Check::Tls | Check::ClientCertificate if !case.place.is_secure() => {
             Look::NotNeeded("the listener takes plain HTTP")
         }
-        Check::Tls | Check::ClientCertificate => Look::Live,
+        Check::Tls => Look::Live,
+        Check::ClientCertificate => match &case.place.caller.proof {
+            Some(proof) => certificate(proof),
+            None => Look::Lacks("the certificate, which is taken for good (--certificate FILE)"),
+        },
         _ if other => Look::Lacks("a head that can be trusted"),
         Check::HeadForm => saw(format!("HTTP/1.1, {}", counted(head.lines, "header"))),
         Check::HostServed => {
@@ -74,6 +78,19 @@ fn admit(check: Check, case: &Case<'_, '_, '_>) -> Look {
             limits.target_bytes
         )),
         _ => RAN,
+    }
+}
+
+/// What was checked of a certificate; a fault stands below.
+fn certificate(proof: &Proof) -> Look {
+    let examined = &proof.examined;
+    match examined.verdict {
+        Ok(_) => saw(format!(
+            "an authority of the listener issued it, no list revokes it, its time is right, its \
+             key is strong enough ({})",
+            examined.key
+        )),
+        Err(_) => RAN,
     }
 }
 

@@ -3,6 +3,7 @@
 mod answer;
 mod arguments;
 mod body;
+mod caller;
 mod case;
 mod claims;
 mod curl;
@@ -22,15 +23,14 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use gpconnect::{names::Asid, policy::ConsumerIndex};
-
 use super::{
     Ended, check, moment,
-    output::{Output, Paint, complain, counted, nearest, print, print_json},
+    output::{Output, Paint, complain, counted, print, print_json},
 };
-use crate::snapshot::{Access, Snapshot};
+use crate::snapshot::Snapshot;
 
 pub(crate) use arguments::Arguments;
+use caller::Caller;
 use case::Place;
 use hide::Hide;
 use report::Explained;
@@ -68,12 +68,10 @@ fn told(arguments: &Arguments, snapshot: &Snapshot, source: &Source) -> Result<E
     let now = moment::parse(&arguments.at, moment::now());
     let now = now.ok_or("--at: lies beyond the calendar")?;
     let listener = listener(snapshot, arguments.listener.as_deref())?;
-    let (candidates, because) = caller(snapshot, listener, source, arguments.caller)?;
     let place = Place {
         snapshot,
         listener,
-        candidates,
-        because,
+        caller: Caller::of(arguments, snapshot, listener, source, now)?,
         config: arguments.config().display().to_string(),
         now,
         random: uuid::Uuid::new_v4().into_bytes(),
@@ -110,43 +108,4 @@ fn listener(snapshot: &Snapshot, name: Option<&str>) -> Result<usize, String> {
         let known = names().collect::<Vec<_>>().join(", ");
         format!("--listener {name}: the configuration has no such listener; it has {known}")
     })
-}
-
-/// The systems that the caller may be, and why.
-fn caller(
-    snapshot: &Snapshot,
-    listener: usize,
-    source: &Source,
-    asked: Option<Asid>,
-) -> Result<(Vec<ConsumerIndex>, String), String> {
-    if let Some(asid) = asked {
-        return match snapshot.policy.find_consumer(asid) {
-            Some((index, _)) => Ok((vec![index], "by --as".into())),
-            None => Err(unregistered(snapshot, asid)),
-        };
-    }
-    let entrance = snapshot.entrance(listener).ok_or("the configuration has no listener")?;
-    if let Access::InsecureEveryoneIs(everyone) = &entrance.access {
-        return Ok((everyone.clone(), "as every caller".into()));
-    }
-    // Without the certificate the request's own word is all there is.
-    let from = source.header(gpconnect::headers::FROM).and_then(|text| text.parse::<Asid>().ok());
-    let claimed = from.and_then(|asid| snapshot.policy.find_consumer(asid));
-    let (_, consumer) = claimed.ok_or_else(|| {
-        format!(
-            "listener {} knows callers by their certificates, and the request's Ssp-From names no \
-             registered system; name the caller with --as ASID",
-            entrance.name
-        )
-    })?;
-    let callers = snapshot.policy.find_callers(&consumer.host_names);
-    Ok((callers.into_owned(), "taken at its word: has the certificate of its Ssp-From".into()))
-}
-
-fn unregistered(snapshot: &Snapshot, asid: Asid) -> String {
-    let known: Vec<_> =
-        snapshot.policy.consumers().iter().map(|one| one.asid.to_string()).collect();
-    let near = nearest(&asid.to_string(), known.iter().map(String::as_str));
-    let near = near.first().map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-    format!("--as {asid}: no consumer of this ASID is registered{near}")
 }

@@ -46,7 +46,12 @@ fn parties(
             let callers: Vec<_> =
                 case.place.systems().map(|system| system.asid.to_string()).collect();
             let from = headers.from.value().map_or("left out".to_owned(), |from| from.to_string());
-            saw(format!("Ssp-From {from}; the caller is {}", callers.join(" or ")))
+            let callers = if callers.is_empty() {
+                String::from("no registered system")
+            } else {
+                callers.join(" or ")
+            };
+            saw(format!("Ssp-From {from}; the caller is {callers}"))
         }
         Check::SenderAccredited => match case.examination.sender {
             Some((_, sender)) => saw(format!(

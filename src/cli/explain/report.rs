@@ -17,6 +17,8 @@ pub(super) struct Explained {
     pub(super) stages: Vec<StageFound>,
     /// What is wrong, in the order of the contract: the first enforced one decides the answer.
     pub(super) faults: Vec<Fault>,
+    /// Whether the caller's certificate fails the handshake, so that there is no answer.
+    pub(super) fails_handshake: bool,
     /// What the caller would get, when it is refused.
     pub(super) answer: Option<Answer>,
     /// What the provider would get, when it passes.
@@ -42,6 +44,47 @@ pub(super) struct Caller {
     /// Why it is taken for these.
     pub(super) because: String,
     pub(super) systems: Vec<System>,
+    /// The certificate that it was given with.
+    pub(super) certificate: Option<Certificate>,
+}
+
+/// A certificate and what was found out about it.
+#[derive(Debug, Serialize)]
+pub(super) struct Certificate {
+    pub(super) subject: String,
+    pub(super) issuer: String,
+    pub(super) serial: String,
+    pub(super) sha256: String,
+    /// Kind and length.
+    pub(super) key: String,
+    /// In UTC, as all moments.
+    pub(super) valid_from: String,
+    pub(super) valid_until: String,
+    /// When the certificate of its chain ends that ends first; null for one that is refused.
+    pub(super) chain_until: Option<String>,
+    /// What is wrong with it.
+    pub(super) refused: Option<&'static str>,
+    /// Its common name and DNS names, as far as they are host names.
+    pub(super) names: Vec<Name>,
+    /// The revocation lists that the listener goes by.
+    pub(super) lists: Vec<List>,
+}
+
+/// A host name.
+#[derive(Debug, Serialize)]
+pub(super) struct Name {
+    pub(super) name: String,
+    /// The systems that are registered for it.
+    pub(super) registered: Vec<String>,
+}
+
+/// A revocation list.
+#[derive(Debug, Serialize)]
+pub(super) struct List {
+    pub(super) issuer: String,
+    pub(super) until: String,
+    /// Whether it has not run out. One that has still counts for what it lists.
+    pub(super) fresh: bool,
 }
 
 /// A registered system.

@@ -1,7 +1,8 @@
 //! The explanation as text, for whoever has to mend the request.
 
 use super::report::{
-    Answer, CheckFound, Explained, Fault, Forward, Issue, Origin, StageFound, Verdict,
+    Answer, Certificate, CheckFound, Explained, Fault, Forward, Issue, List, Name, Origin,
+    StageFound, Verdict,
 };
 use super::sections::subject;
 use crate::cli::output::{Paint, counted, printable};
@@ -44,6 +45,9 @@ impl View {
         let caller = &explained.caller;
         let mut rows = vec![("request", self.paint.strong(&line)), ("from", asked.from.clone())];
         rows.extend(asked.notes.iter().map(|note| ("note", self.paint.caution(&wrapped(note, 9)))));
+        if let Some(certificate) = &caller.certificate {
+            rows.extend(proof(certificate));
+        }
         for system in &caller.systems {
             let (asid, code, mode) = (&system.asid, &system.ods_code, system.mode);
             let line = format!("{asid}, {code} {}, {mode}", system.organisation);
@@ -215,10 +219,39 @@ impl View {
                 let faults = counted(many, "fault");
                 self.paint.bad(&format!("Refused with {}: {faults} to mend.", answer.status))
             }
+            None if explained.fails_handshake => {
+                self.paint.bad("Refused in the handshake, without an answer.")
+            }
             None => self.paint.good("Would pass."),
         };
         format!("\n{verdict}{tail}\n")
     }
+}
+
+/// What was found out about a certificate, line by line.
+fn proof(certificate: &Certificate) -> Vec<(&'static str, String)> {
+    let Certificate { subject, issuer, serial, sha256, key, valid_from, valid_until, .. } =
+        certificate;
+    let mut lines = vec![
+        format!("certificate {subject}, issued by {issuer}"),
+        format!("key {key}; from {valid_from} until {valid_until}"),
+        format!("serial number {serial}"),
+        format!("SHA-256 {sha256}"),
+    ];
+    if let Some(until) = certificate.chain_until.as_ref().filter(|until| *until != valid_until) {
+        lines.push(format!("an authority of it ends {until}"));
+    }
+    lines.extend(certificate.names.iter().map(|Name { name, registered }| {
+        let systems =
+            if registered.is_empty() { "no system".into() } else { registered.join(", ") };
+        format!("names {name}, which {systems} is registered with")
+    }));
+    lines.extend(certificate.lists.iter().map(|List { issuer, until, fresh }| {
+        let note = if *fresh { "" } else { ": has run out, and counts for what it lists" };
+        format!("revocation list of {issuer}, until {until}{note}")
+    }));
+    let labels = ["shows"].into_iter().chain(std::iter::repeat(""));
+    labels.zip(lines).collect()
 }
 
 /// The issues; those that say what a fault above says are named by its number.

@@ -11,7 +11,7 @@ mod outcome;
 mod overload;
 mod parties;
 mod patients;
-mod region;
+pub(crate) mod region;
 mod settings;
 mod targets;
 mod tokens;

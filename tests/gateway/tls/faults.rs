@@ -13,7 +13,7 @@ use crate::harness::{DEADLINE, Mode};
 use crate::refusals::contract;
 
 /// Every fault, its certificate, and a part of the text that tells of it.
-fn faults(pki: &Pki) -> Vec<(&'static str, Option<Issued>, &'static str)> {
+pub(crate) fn faults(pki: &Pki) -> Vec<(&'static str, Option<Issued>, &'static str)> {
     let host = host(Mode::Transparent);
     let order = Order::new(&host);
     let issue = |order: &Order| Some(pki.issue(order));

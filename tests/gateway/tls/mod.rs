@@ -22,7 +22,9 @@ use tokio::time::{sleep, timeout};
 use tokio_openssl::SslStream;
 use uuid::Uuid;
 
-pub(crate) use pki::Pki;
+pub(crate) use faults::faults;
+pub(crate) use pki::{Pki, host};
+pub(crate) use renewal::soon;
 
 use crate::exposition::Exposition;
 use crate::harness::interactions::READ_PATIENT;

@@ -100,7 +100,7 @@ impl Pki {
 }
 
 /// The host that a consumer is registered with.
-pub(super) fn host(mode: Mode) -> String {
+pub(crate) fn host(mode: Mode) -> String {
     format!("{}.rxx01.example", mode.word())
 }
 

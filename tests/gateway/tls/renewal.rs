@@ -21,7 +21,7 @@ use crate::harness::{DEADLINE, Mode};
 const SOON: Duration = Duration::from_secs(5);
 
 /// Asks until it is true; fails when that takes too long.
-pub(super) async fn soon(what: &str, mut is_so: impl AsyncFnMut() -> bool) -> Duration {
+pub(crate) async fn soon(what: &str, mut is_so: impl AsyncFnMut() -> bool) -> Duration {
     let began = Instant::now();
     while !is_so().await {
         assert!(began.elapsed() < DEADLINE, "{what}");

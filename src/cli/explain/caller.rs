@@ -1,0 +1,186 @@
+//! Whom the caller is taken for, and why: by its certificate, by name, or at its word.
+
+use std::path::Path;
+
+use gpconnect::{
+    names::Asid,
+    policy::{Consumer, ConsumerIndex},
+    rejection::Reason,
+};
+
+use super::{arguments::Arguments, hide::Hide, report, source::Source};
+use crate::{
+    cli::{moment, output::nearest},
+    snapshot::{Access, Entrance, Snapshot},
+    tls::{Acceptor, Examined, Expiry},
+};
+
+/// Whom the caller is taken for.
+pub(super) struct Caller {
+    /// The systems that it may be.
+    pub(super) candidates: Vec<ConsumerIndex>,
+    /// Why it may be these.
+    pub(super) because: String,
+    /// Its certificate, when that was given.
+    pub(super) proof: Option<Proof>,
+}
+
+/// A certificate that was checked.
+pub(super) struct Proof {
+    pub(super) examined: Examined,
+    /// What the listener believes and for how long.
+    trusted: Vec<Expiry>,
+    fails_handshakes: bool,
+}
+
+impl Caller {
+    /// Finds out, from a certificate, `--as`, the listener or the request itself.
+    ///
+    /// # Errors
+    /// When the certificate can't be read, or nothing says who it is.
+    pub(super) fn of(
+        arguments: &Arguments,
+        snapshot: &Snapshot,
+        listener: usize,
+        source: &Source,
+        now: i64,
+    ) -> Result<Self, String> {
+        let entrance = snapshot.entrance(listener).ok_or("the configuration has no listener")?;
+        if let Some(file) = &arguments.certificate {
+            return by_certificate(file, snapshot, entrance, now);
+        }
+        let (candidates, because) = named(snapshot, entrance, source, arguments.caller)?;
+        Ok(Self { candidates, because, proof: None })
+    }
+
+    /// What stands against the caller before its request is looked at.
+    pub(super) fn objection(&self) -> Option<Reason> {
+        let fault = self.proof.as_ref()?.examined.verdict.err()?;
+        Some(Reason::CertificateRefused(fault))
+    }
+
+    /// Whether it fails the handshake, so that there is no answer.
+    pub(super) fn fails_handshake(&self) -> bool {
+        self.proof.as_ref().is_some_and(|it| it.fails_handshakes && it.examined.verdict.is_err())
+    }
+}
+
+impl Proof {
+    /// The authorities that the listener believes.
+    pub(super) fn authorities(&self) -> impl Iterator<Item = String> {
+        self.of("authority").map(|(subject, _)| subject)
+    }
+
+    fn of(&self, kind: &'static str) -> impl Iterator<Item = (String, i64)> {
+        let of_kind = self.trusted.iter().filter(move |one| one.kind == kind);
+        of_kind.map(|one| (one.subject.clone(), one.at))
+    }
+
+    /// All that there is to say of it, `now` being in seconds since 1970 UTC.
+    pub(super) fn report(&self, snapshot: &Snapshot, now: i64, hide: Hide) -> report::Certificate {
+        let Examined { certificate, not_before, key, verdict } = &self.examined;
+        let asids = |name| {
+            let found = snapshot.policy.find_callers(std::slice::from_ref(name));
+            let consumers = found.iter().filter_map(|index| snapshot.policy.consumer(*index));
+            consumers.map(|Consumer { asid, .. }| asid.to_string()).collect()
+        };
+        report::Certificate {
+            subject: hide.plain(&certificate.subject),
+            issuer: hide.plain(&certificate.issuer),
+            serial: certificate.serial.clone(),
+            sha256: certificate.fingerprint(),
+            key: key.clone(),
+            valid_from: utc(*not_before),
+            valid_until: utc(certificate.not_after),
+            chain_until: verdict.ok().map(utc),
+            refused: verdict.err(),
+            names: certificate
+                .host_names
+                .iter()
+                .map(|name| report::Name {
+                    name: hide.plain(name.as_str()),
+                    registered: asids(name),
+                })
+                .collect(),
+            lists: self
+                .of("revocation_list")
+                .map(|(issuer, until)| report::List {
+                    issuer,
+                    until: utc(until),
+                    fresh: now <= until,
+                })
+                .collect(),
+        }
+    }
+}
+
+fn utc(at: i64) -> String {
+    moment::utc(at).unwrap_or_else(|| at.to_string())
+}
+
+fn by_certificate(
+    file: &Path,
+    snapshot: &Snapshot,
+    entrance: &Entrance,
+    now: i64,
+) -> Result<Caller, String> {
+    let Access::Tls(tls) = &entrance.access else {
+        return Err(format!(
+            "--certificate: listener {} asks for none; name one with TLS with --listener",
+            entrance.name
+        ));
+    };
+    let acceptor: std::sync::Arc<Acceptor> = tls.current();
+    let examined =
+        acceptor.examine(file, now).map_err(|fault| format!("--certificate: {fault}"))?;
+    let candidates = snapshot.policy.find_callers(&examined.certificate.host_names).into_owned();
+    let because = if candidates.is_empty() {
+        "no system is registered for a name in its certificate"
+    } else {
+        "by the names in its certificate"
+    };
+    let fails_handshakes = acceptor.fails_handshakes();
+    let proof = Proof { examined, trusted: tls.expiries(), fails_handshakes };
+    Ok(Caller { candidates, because: because.to_owned(), proof: Some(proof) })
+}
+
+/// The systems that the caller may be, and why.
+fn named(
+    snapshot: &Snapshot,
+    entrance: &Entrance,
+    source: &Source,
+    asked: Option<Asid>,
+) -> Result<(Vec<ConsumerIndex>, String), String> {
+    if let Some(asid) = asked {
+        return match snapshot.policy.find_consumer(asid) {
+            Some((index, _)) => Ok((vec![index], "by --as".into())),
+            None => Err(unregistered(snapshot, asid)),
+        };
+    }
+    if let Access::InsecureEveryoneIs(everyone) = &entrance.access {
+        return Ok((everyone.clone(), "as every caller".into()));
+    }
+    // Without the certificate the request's own word is all there is.
+    let from = source.header(gpconnect::headers::FROM).and_then(|text| text.parse::<Asid>().ok());
+    let claimed = from.and_then(|asid| snapshot.policy.find_consumer(asid));
+    let (_, consumer) = claimed.ok_or_else(|| {
+        format!(
+            "listener {} knows callers by their certificates, and the request's Ssp-From names no \
+             registered system; give the certificate with --certificate FILE, or name the caller \
+             with --as ASID",
+            entrance.name
+        )
+    })?;
+    let callers = snapshot.policy.find_callers(&consumer.host_names);
+    let because = "taken at its word: as if with a good certificate of its Ssp-From; \
+                   --certificate FILE checks one";
+    Ok((callers.into_owned(), because.into()))
+}
+
+fn unregistered(snapshot: &Snapshot, asid: Asid) -> String {
+    let known: Vec<_> =
+        snapshot.policy.consumers().iter().map(|one| one.asid.to_string()).collect();
+    let near = nearest(&asid.to_string(), known.iter().map(String::as_str));
+    let near = near.first().map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+    format!("--as {asid}: no consumer of this ASID is registered{near}")
+}

@@ -1,0 +1,309 @@
+//! `explain` and the gateway agree: the same bytes, at the same moment, get the answer that was
+//! explained, from the certificate to the last issue.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use gpconnect_gateway::tls::issue::{Issued, Order};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::ambiguity::upstream::{Arrived, Upstream};
+use crate::harness::Mode;
+use crate::harness::process::Gateway;
+use crate::refusals::region::PATIENT;
+use crate::tls::{Client, Pki, faults, host};
+use crate::wire::{Reply, Wire};
+
+/// The moment that the cases were written for: 2026-11-23T08:01:40Z.
+const WRITTEN_FOR: i64 = 1_795_420_900;
+
+/// The consumers of the estate; each is every caller of a plain listener.
+const CONSUMERS: [&str; 4] = ["200000000359", "200000000360", "200000000361", "200000000362"];
+
+/// A gateway of the estate that the cases are explained by.
+struct Estate {
+    gateway: Gateway,
+    upstream: Upstream,
+    pki: Pki,
+    requests: TempDir,
+}
+
+impl Estate {
+    async fn start() -> Self {
+        let (upstream, pki) = (Upstream::start().await, Pki::new());
+        let folder = TempDir::with_prefix("gpconnect-test-").unwrap();
+        for name in ["practices.toml", "consumers.toml", "agreements.toml", "gateway.toml"] {
+            let text = fs::read_to_string(cases().join("estate").join(name)).unwrap();
+            // What issues certificates for the tests of TLS knows this host.
+            let text = text.replace("epr.rxx01.example", &host(Mode::Transparent));
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        let path = folder.path().join("gateway.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        let text = text.replace("127.0.0.1:19000", &upstream.address.to_string());
+        let mut text = text.replace("127.0.0.1:8080", "127.0.0.1:0");
+        text += "\n[observe]\naddress = \"127.0.0.1:0\"\n";
+        for asid in CONSUMERS {
+            text += &format!(
+                "\n[[listener]]\nname = \"{asid}\"\naddress = \"127.0.0.1:0\"\n\
+                 server_names = [\"gateway.example\"]\ninsecure_plain_http = true\n\
+                 insecure_everyone_is = [\"{asid}\"]\n"
+            );
+        }
+        text += &format!("\n{}", pki.listener(""));
+        let strict = pki.listener("refusal = \"handshake\"").replace("\"secure\"", "\"strict\"");
+        text += &format!("\n{strict}");
+        fs::write(&path, text).unwrap();
+        let gateway = Gateway::start(folder, CONSUMERS.len() + 3, &[]).await;
+        Self { gateway, upstream, pki, requests: TempDir::with_prefix("gpconnect-case-").unwrap() }
+    }
+
+    /// What is explained of a request.
+    fn explain(&self, message: &[u8], options: &[&str]) -> Value {
+        let request = self.requests.path().join("request.http");
+        fs::write(&request, message).unwrap();
+        let told = Command::new(env!("CARGO_BIN_EXE_gpconnect-gateway"))
+            .args(["explain", "--output", "json", "--show-ids", "--config"])
+            .arg(self.gateway.folder().join("gateway.toml"))
+            .args(options)
+            .arg(&request)
+            .output()
+            .unwrap();
+        let read = serde_json::from_slice(&told.stdout);
+        read.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&told.stderr)))
+    }
+
+    /// Sends the request and compares what comes of it with what was explained.
+    async fn agrees<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        name: &str,
+        message: &[u8],
+        explained: &Value,
+        mut wire: Wire<S>,
+    ) {
+        wire.write(message).await;
+        if name == "body-too-short" {
+            // Else the rest of it would be waited for.
+            wire.finish().await;
+        }
+        let (reply, cut) = wire.read_any("GET").await;
+        let arrived = self.upstream.arrived();
+        let requests = arrived.iter().filter_map(|one| match one {
+            Arrived::Request(request) => Some(request),
+            Arrived::Connection => None,
+            Arrived::Other(..) => panic!("{name}: {one:?}"),
+        });
+        let requests: Vec<_> = requests.collect();
+        if explained["fails_handshake"] == true {
+            assert!(cut.is_some() && requests.is_empty(), "{name}: {reply:?}");
+            return;
+        }
+        assert_eq!(cut, None, "{name}: {reply:?}");
+        if explained["would_pass"] == true {
+            assert_eq!(reply.status, 200, "{name}: {reply:?}");
+            assert_eq!(requests.len(), 1, "{name}: {requests:?}");
+            let forward = &explained["forward"];
+            let line = ["method", "target"].map(|part| forward[part].as_str().unwrap()).join(" ");
+            // NHS numbers are told by nobody.
+            let live = requests[0].line.replace(PATIENT, "(NHS number)");
+            assert_eq!(live, format!("{line} HTTP/1.1"), "{name}");
+            let told = names(&forward["headers"]);
+            let sent: Vec<_> = requests[0].headers.iter().map(|(name, _)| name.clone()).collect();
+            assert_eq!(sent, told, "{name}");
+            assert_eq!(forward["body_bytes"], requests[0].body.len(), "{name}");
+            return;
+        }
+        assert!(requests.is_empty(), "{name}: {requests:?}");
+        is_as_explained(name, &reply, &explained["answer"]);
+    }
+}
+
+fn names(headers: &Value) -> Vec<String> {
+    let headers = headers.as_array().unwrap().iter();
+    let mut names: Vec<_> =
+        headers.map(|one| one["name"].as_str().unwrap().to_ascii_lowercase()).collect();
+    names.sort();
+    names
+}
+
+/// Status, headers and body, byte for byte as far as both can know them.
+fn is_as_explained(name: &str, reply: &Reply, answer: &Value) {
+    assert_eq!(answer["status"], reply.status, "{name}: {reply:?}");
+    for pair in answer["headers"].as_array().unwrap() {
+        let (header, value) = (pair[0].as_str().unwrap(), pair[1].as_str().unwrap());
+        let found = reply.header(header);
+        if value == "(a new UUID)" {
+            assert_eq!(found.len(), 36, "{name}: {header}: {found}");
+        } else {
+            assert_eq!(found, value, "{name}: {header}");
+        }
+    }
+    if answer["body"].is_string() {
+        assert_eq!(answer["body"], reply.text(), "{name}");
+        return;
+    }
+    let live = reply.json();
+    let issues = answer["issues"].as_array().unwrap();
+    assert_eq!(live["issue"].as_array().unwrap().len(), issues.len(), "{name}: {live}");
+    for (live, told) in live["issue"].as_array().unwrap().iter().zip(issues) {
+        assert_eq!(live["code"], told["code"], "{name}");
+        assert_eq!(live["details"]["coding"][0]["code"], told["details"], "{name}");
+        assert_eq!(live["diagnostics"], told["diagnostics"], "{name}");
+    }
+    let mut told = answer["body"].clone();
+    // An outcome in the proxy's vocabulary has an id, each its own.
+    if let Some(id) = told.get_mut("id") {
+        assert_eq!(live["id"].as_str().map(str::len), Some(36), "{name}");
+        *id = live["id"].clone();
+    }
+    assert_eq!(live, told, "{name}");
+}
+
+fn cases() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/explain")
+}
+
+/// The cases of `explain` that a live gateway can be asked too.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_explained_is_what_is_answered() {
+    let estate = Estate::start().await;
+    let mut folders: Vec<_> =
+        fs::read_dir(cases()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.sort();
+    let mut asked = 0;
+    for folder in folders {
+        let Ok(file) = fs::read(folder.join("request.http")) else { continue };
+        let options = fs::read_to_string(folder.join("options.txt")).unwrap_or_default();
+        let words: Vec<_> = options.split_whitespace().collect();
+        // A curl command is no bytes; certificates have a test of their own.
+        if file.starts_with(b"curl") || words.contains(&"--listener") {
+            continue;
+        }
+        let asid = words.iter().skip_while(|word| **word != "--as").nth(1);
+        let asid = asid.copied().unwrap_or(CONSUMERS[0]);
+        let name = folder.file_name().unwrap().to_str().unwrap();
+        let message = of_today(&on_the_wire(&file));
+        // Behind the next proxy there is nobody to answer.
+        if name == "good-next-proxy" {
+            continue;
+        }
+        let explained = estate.explain(&message, &["--listener", asid]);
+        let wire = Wire::open(estate.gateway.listeners[asid]).await;
+        estate.agrees(name, &message, &explained, wire).await;
+        asked += 1;
+    }
+    assert!(asked >= 45, "only {asked} cases");
+}
+
+/// Certificates of every fault, and good ones of one system, two and none.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_explained_of_a_certificate_is_what_is_answered() {
+    let estate = Estate::start().await;
+    let of = |hosts: &[&str]| {
+        let dns_names = hosts.iter().map(|host| (*host).to_owned()).collect();
+        Some(estate.pki.issue(&Order { dns_names, ..Order::new(hosts[0]) }))
+    };
+    let own = host(Mode::Transparent);
+    let mut certificates: Vec<(&str, Option<Issued>)> = vec![
+        ("good", of(&[&own])),
+        ("of two organisations", of(&[&own, "booking.ryy02.example"])),
+        ("of another system", of(&["booking.ryy02.example"])),
+        ("of nobody", of(&["x.rxx01.example"])),
+    ];
+    // A caller without any has no file to show.
+    let bad = faults(&estate.pki).into_iter().filter(|(_, issued, _)| issued.is_some());
+    certificates.extend(bad.map(|(name, issued, _)| (name, issued)));
+    revocations_count(&estate).await;
+    let mut refused = 0;
+    for (name, issued) in &certificates {
+        let issued = issued.as_ref().unwrap();
+        let file = estate.requests.path().join("certificate.pem");
+        fs::write(&file, issued.certificate.to_pem().unwrap()).unwrap();
+        for case in ["good-ods-form", "token-of-another-organisation", "header-twice"] {
+            let file_of_case = fs::read(cases().join(case).join("request.http")).unwrap();
+            let message = of_today(&on_the_wire(&file_of_case));
+            for listener in ["secure", "strict"] {
+                let name = format!("{name}, {case}, {listener}");
+                let options = ["--listener", listener, "--certificate", file.to_str().unwrap()];
+                let explained = estate.explain(&message, &options);
+                refused += usize::from(!explained["caller"]["certificate"]["refused"].is_null());
+                let address = estate.gateway.listeners[listener];
+                let client = Client::new(address, &estate.pki, Some(issued));
+                let Ok(stream) = client.try_connect().await else {
+                    assert_eq!(explained["fails_handshake"], true, "{name}");
+                    continue;
+                };
+                estate.agrees(&name, &message, &explained, Wire::over(stream)).await;
+            }
+        }
+    }
+    assert_eq!(refused, (certificates.len() - 4) * 6);
+}
+
+/// Waits until both listeners go by the list that names a revoked one.
+async fn revocations_count(estate: &Estate) {
+    crate::tls::soon("both are renewed", async || {
+        let answer = observe(estate).await;
+        let renewed = answer.lines().filter(|line| {
+            line.starts_with("gpconnect_gateway_tls_renewals_total") && line.contains("renewed")
+        });
+        renewed.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() >= 2.0
+    })
+    .await;
+}
+
+async fn observe(estate: &Estate) -> String {
+    let mut wire = Wire::open(estate.gateway.observe).await;
+    wire.write("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    wire.read("GET").await.text().to_owned()
+}
+
+/// What a file by hand is on the wire; one with line ends of its own is that already.
+fn on_the_wire(file: &[u8]) -> Vec<u8> {
+    if file.windows(2).any(|pair| pair == b"\r\n") {
+        return file.to_vec();
+    }
+    let split = file.windows(2).position(|pair| pair == b"\n\n");
+    let (head, body) = match split {
+        Some(place) => (&file[..=place], &file[place + 2..]),
+        None => (file, &[][..]),
+    };
+    let body = body.strip_suffix(b"\n").unwrap_or(body);
+    let head = String::from_utf8(head.to_vec()).unwrap();
+    let mut wire = head.trim_end_matches('\n').replace('\n', "\r\n") + "\r\n";
+    let lower = wire.to_ascii_lowercase();
+    let is_framed = lower.contains("content-length:") || lower.contains("transfer-encoding:");
+    if !body.is_empty() && !is_framed {
+        wire += &format!("Content-Length: {}\r\n", body.len());
+    }
+    [wire.as_bytes(), b"\r\n", body].concat()
+}
+
+/// The same with the moments of its token as far from this one as they were from that of the case.
+fn of_today(message: &[u8]) -> Vec<u8> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let later = i64::try_from(now).unwrap() - WRITTEN_FOR;
+    let Ok(text) = std::str::from_utf8(message) else { return message.to_vec() };
+    let Some(payload) = text.split("Bearer ").nth(1).and_then(|token| token.split('.').nth(1))
+    else {
+        return message.to_vec();
+    };
+    let decoded = URL_SAFE_NO_PAD.decode(payload).ok();
+    let Some(mut claims) = decoded.and_then(|bytes| String::from_utf8(bytes).ok()) else {
+        return message.to_vec();
+    };
+    for name in ["iat", "exp"] {
+        let Some((_, behind)) = claims.split_once(&format!("\"{name}\":")) else { continue };
+        let digits: String = behind.chars().take_while(char::is_ascii_digit).collect();
+        let Ok(moment) = digits.parse::<i64>() else { continue };
+        let (old, new) = (format!("\"{name}\":{digits}"), moment + later);
+        claims = claims.replacen(&old, &format!("\"{name}\":{new}"), 1);
+    }
+    text.replacen(payload, &URL_SAFE_NO_PAD.encode(claims), 1).into_bytes()
+}
