@@ -13,6 +13,7 @@ use self::fields::{Seen, check_header};
 use super::framing::Body;
 use crate::config::{Limits, ServerName};
 
+mod certificate;
 mod fields;
 
 /// What an accepted head may be.

@@ -53,7 +53,7 @@ fn first_refused(reason: &Reason, source: &Source, place: &Place<'_>) -> Option<
 const fn header_of(reason: &Reason) -> Option<&'static str> {
     Some(match reason {
         Reason::HeaderInvalid { header, .. } => header.as_str(),
-        Reason::HeaderRepeated(name) => name,
+        Reason::HeaderRepeated(name) | Reason::CertificateClaimed(name) => name,
         Reason::InteractionUnknown { .. } => Header::InteractionId.as_str(),
         Reason::SenderNotCaller(_) | Reason::SenderNotAccredited(_) => Header::From.as_str(),
         Reason::ReceiverMismatch => Header::To.as_str(),

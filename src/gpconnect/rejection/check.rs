@@ -11,6 +11,7 @@ impl Reason {
             Self::PlainHttp => Check::Tls,
             Self::CertificateMissing | Self::CertificateRefused(_) => Check::ClientCertificate,
             Self::HeadMalformed(_) | Self::Http2NotOffered => Check::HeadForm,
+            Self::CertificateClaimed(_) => Check::CertificateHeaders,
             Self::HeaderRepeated(_) => Check::HeadersOnce,
             Self::HeadTimeout { .. } => Check::HeadDeadline,
             Self::HeadTooLong { .. } | Self::TooManyHeaders { .. } | Self::TargetTooLong { .. } => Check::HeadLimits,

@@ -24,13 +24,14 @@ pub fn examples() -> Vec<Reason> {
     all
 }
 
-fn of_head() -> [Reason; 18] {
+fn of_head() -> [Reason; 19] {
     [
         Reason::PlainHttp,
         Reason::CertificateMissing,
         Reason::CertificateRefused("it, or an authority of it, has expired"),
         Reason::HeadMalformed("a line ends in a bare LF"),
         Reason::Http2NotOffered,
+        Reason::CertificateClaimed("Client-Cert"),
         Reason::HeaderRepeated(Header::From.as_str()),
         Reason::HeadTimeout { seconds: 10 },
         Reason::HeadTooLong { limit: 65_536 },

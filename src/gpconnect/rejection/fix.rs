@@ -21,6 +21,12 @@ impl Reason {
                 "Send the head as HTTP/1.1 lines that end in CR LF, each header in the form \"Name: value\"."
             }
             Self::Http2NotOffered => "Switch HTTP/2 off in the client for this connection.",
+            Self::CertificateClaimed(name) => {
+                return format!(
+                    "Leave {name} out; a client certificate is presented in the TLS handshake."
+                )
+                .into();
+            }
             Self::HeaderRepeated(name) => {
                 return format!("Send {name} once, with one value and no list.").into();
             }

@@ -32,6 +32,7 @@ pub enum Reason {
     CertificateRefused(&'static str),
     HeadMalformed(&'static str),
     Http2NotOffered,
+    CertificateClaimed(&'static str),
     HeaderRepeated(&'static str),
     HeadTimeout { seconds: u64 },
     HeadTooLong { limit: usize },
@@ -208,6 +209,7 @@ impl Reason {
             Self::CertificateRefused(_)     => Answer(495, Security,     ACCESS_DENIED_SSL, "certificate_refused"),    // C
             Self::HeadMalformed(_)          => Answer(400, Invalid,      BAD_REQUEST,      "head_malformed"),          // A-400-HDR
             Self::Http2NotOffered           => Answer(400, Invalid,      BAD_REQUEST,      "http2_not_offered"),       // A-400-HDR
+            Self::CertificateClaimed(_)     => Answer(400, Invalid,      BAD_REQUEST,      "certificate_claimed"),     // A-400-HDR
             Self::HeaderRepeated(_)         => Answer(400, Invalid,      BAD_REQUEST,      "header_repeated"),         // A-400-HDR
             Self::HeadTimeout { .. }        => Answer(408, Timeout,      BAD_REQUEST,      "head_timeout"),
             Self::HeadTooLong { .. }        => Answer(431, TooLong,      BAD_REQUEST,      "head_too_long"),

@@ -19,6 +19,9 @@ impl Reason {
             }
             Self::HeadMalformed(fault) => format!("Request head is malformed: {fault}"),
             Self::Http2NotOffered => "HTTP/2 is not offered here; send HTTP/1.1".into(),
+            Self::CertificateClaimed(name) => format!(
+                "{name} header must not be sent: it claims a client certificate and proves nothing"
+            ),
             Self::HeaderRepeated(name) => format!("{name} header is repeated; send it once"),
             Self::HeadTimeout { seconds } | Self::BodyTimeout { seconds } => {
                 format!("Request not complete within {seconds} seconds")

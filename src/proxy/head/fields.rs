@@ -4,7 +4,7 @@
 use gpconnect::rejection::Reason;
 use memchr::memchr;
 
-use super::{Rules, all, is_token};
+use super::{Rules, all, certificate, is_token};
 use crate::proxy::framing::{Body, Chunks};
 
 const fn is_value(byte: u8) -> bool {
@@ -95,20 +95,25 @@ pub(super) fn check_header<'h>(
         Some(b'C' | b'c') if name.eq_ignore_ascii_case(b"Connection") => {
             check_connection(value, seen)
         }
-        Some(b'S' | b's') => note_other(name, seen),
-        Some(b'X' | b'x') => refuse_override(name),
-        _ => Ok(()),
+        Some(b'X' | b'x') => {
+            refuse_override(name)?;
+            certificate::refuse(name)
+        }
+        Some(b'S' | b's') if is_ssp(name) => note_other(name, seen),
+        _ => certificate::refuse(name),
     }
+}
+
+fn is_ssp(name: &[u8]) -> bool {
+    name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"Ssp-"))
 }
 
 /// An `Ssp-` header of the future stands at most once too.
 fn note_other<'h>(name: &'h [u8], seen: &mut Seen<'h>) -> Result<(), Reason> {
-    if name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"Ssp-")) {
-        if seen.others.iter().any(|other| other.eq_ignore_ascii_case(name)) {
-            return Err(Reason::HeaderRepeated("An Ssp-"));
-        }
-        seen.others.push(name);
+    if seen.others.iter().any(|other| other.eq_ignore_ascii_case(name)) {
+        return Err(Reason::HeaderRepeated("An Ssp-"));
     }
+    seen.others.push(name);
     Ok(())
 }
 
@@ -177,6 +182,7 @@ fn refuse_alias(name: &[u8]) -> Result<(), Reason> {
     }
     let dash = |byte: &u8| if byte.is_ascii_alphanumeric() { *byte } else { b'-' };
     let dashed: Vec<u8> = name.iter().map(dash).collect();
+    certificate::refuse(&dashed)?;
     if is_message_header(&dashed) {
         return Err(Reason::HeadMalformed(
             "a header name has \"_\" or the like where \"-\" belongs",
@@ -207,7 +213,8 @@ fn check_connection(value: &[u8], seen: &mut Seen<'_>) -> Result<(), Reason> {
 }
 
 fn is_message_header(name: &[u8]) -> bool {
-    const PREFIXES: [&[u8]; 5] = [b"ssp-", b"content-", b"if-", b"accept", b"x-forwarded-"];
+    const PREFIXES: [&[u8]; 6] =
+        [b"ssp-", b"content-", b"if-", b"accept", b"x-forwarded-", b"client-cert"];
     const NAMES: [&[u8]; 8] = [
         b"authorization",
         b"host",

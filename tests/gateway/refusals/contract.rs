@@ -54,6 +54,7 @@ const ROWS: &[Row] = &[
     row("certificate_refused",     495, "security",      SSL),
     row("head_malformed",          400, "invalid",       BAD),
     row("http2_not_offered",       400, "invalid",       BAD),
+    row("certificate_claimed",     400, "invalid",       BAD),
     row("header_repeated",         400, "invalid",       BAD),
     row("head_timeout",            408, "timeout",       BAD),
     row("head_too_long",           431, "too-long",      BAD),
