@@ -6,6 +6,7 @@ use std::pin::Pin;
 use gpconnect_gateway::tls::issue::{Authority, KeyKind, Order};
 use openssl::dh::Dh;
 use openssl::ssl::{Ssl, SslContext, SslContextBuilder, SslMethod, SslVersion};
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -312,6 +313,37 @@ async fn the_gateway_prefers() {
         };
         let stream = client.try_connect().await.unwrap();
         assert_eq!(stream.ssl().current_cipher().unwrap().name(), expected, "{profile}");
+    }
+}
+
+/// Those of RFC 7919 with 3,072 bits, beside the 2,048 that are used without any.
+const OWN_PARAMETERS: &str = "-----BEGIN DH PARAMETERS-----
+MIIBiAKCAYEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz
++8yTnc4kmz75fS/jY2MMddj2gbICrsRhetPfHtXV/WVhJDP1H18GbtCFY2VVPe0a
+87VXE15/V8k1mE8McODmi3fipona8+/och3xWKE2rec1MKzKT0g6eXq8CrGCsyT7
+YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi
+7MA0BM0oNC9hkXL+nOmFg/+OTxIy7vKBg8P+OxtMb61zO7X8vC7CIAXFjvGDfRaD
+ssbzSibBsu/6iGtCOGEfz9zeNVs7ZRkDW7w09N75nAI4YbRvydbmyQd62R0mkff3
+7lmMsPrBhtkcrv4TCYUTknC0EwyTvEN5RPT9RFLi103TZPLiHnH1S/9croKrnJ32
+nuhtK8UiNjoNq8Uhl5sN6todv5pC1cRITgq80Gv6U93vPBsg7j/VnXwl5B0rZsYu
+N///////////AgEC
+-----END DH PARAMETERS-----
+";
+
+/// gp-connect 8.
+#[tokio::test]
+async fn parameters_of_ones_own_are_used() {
+    let folder = TempDir::with_prefix("gpconnect-dh-").unwrap();
+    let file = folder.path().join("dh.pem");
+    std::fs::write(&file, OWN_PARAMETERS).unwrap();
+    let own = format!("dh_parameters = {:?}", file.to_str().unwrap());
+    for (name, setting, bits) in [("none", "", 2_048), ("own", own.as_str(), 3_072)] {
+        let secure = Secure::start(&format!("profile = \"gp-connect\"\n{setting}")).await;
+        let issued = secure.pki.consumer(Mode::Transparent);
+        let mut client = secure.client(Some(&issued));
+        client.change = |it| suite(it, "DHE-RSA-AES256-GCM-SHA384");
+        let stream = client.try_connect().await.unwrap();
+        assert_eq!(stream.ssl().peer_tmp_key().unwrap().bits(), bits, "{name}");
     }
 }
 
