@@ -18,7 +18,7 @@ use crate::{
     patients::Patients,
     policy::{ConsumerIndex, Policy, PracticeIndex},
     rejection::{Reason, Rejection},
-    token::Observed,
+    token::{Observed, Payload},
 };
 
 /// The end of stages 2 to 8, and what was learned on the way whatever the end.
@@ -30,6 +30,8 @@ pub struct Decision {
     pub seen: Seen,
     /// The patients that the query names. For the journal only.
     pub patients: Patients,
+    /// The claims of the token, when there are any. For the journal only.
+    pub claims: Option<Payload>,
     /// What is wrong but only reported, because the consumer is let off these checks for a while;
     /// in the order of the contract, whether it passed or not.
     pub reported: Vec<Reason>,
@@ -126,6 +128,20 @@ pub struct Filled {
     pub to: bool,
     /// `Ssp-InteractionID`.
     pub interaction_id: bool,
+}
+
+impl Filled {
+    /// The names of those headers.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        [
+            (self.trace_id, "Ssp-TraceID"),
+            (self.from, "Ssp-From"),
+            (self.to, "Ssp-To"),
+            (self.interaction_id, "Ssp-InteractionID"),
+        ]
+        .into_iter()
+        .filter_map(|(filled, name)| filled.then_some(name))
+    }
 }
 
 /// Decides whether a request may pass.

@@ -88,18 +88,10 @@ fn json(record: &Record<'_>) -> Vec<u8> {
 }
 
 fn filled(record: &Record<'_>) -> String {
-    let filled = record.filled;
-    if filled == gpconnect::decide::Filled::default() {
+    if record.filled == gpconnect::decide::Filled::default() {
         return String::new();
     }
-    let names = [
-        (filled.trace_id, "Ssp-TraceID"),
-        (filled.from, "Ssp-From"),
-        (filled.to, "Ssp-To"),
-        (filled.interaction_id, "Ssp-InteractionID"),
-    ];
-    let names = names.iter().filter(|(filled, _)| *filled).map(|(_, name)| *name);
-    names.collect::<Vec<_>>().join(" ")
+    record.filled.names().collect::<Vec<_>>().join(" ")
 }
 
 /// The checks that a consumer was let off and would have failed.

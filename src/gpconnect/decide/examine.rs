@@ -191,7 +191,8 @@ impl Examination<'_, '_> {
             None => permit.ok_or_else(undecided),
         };
         let patients = std::mem::take(&mut self.patients);
-        Decision { outcome: outcome.map_err(Box::new), seen, patients, reported }
+        let claims = self.payload.take();
+        Decision { outcome: outcome.map_err(Box::new), seen, patients, claims, reported }
     }
 
     fn seen(&self) -> Seen {
