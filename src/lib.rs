@@ -4,6 +4,7 @@
 //! protocol and the decision stand in the crate `gpconnect`, which knows no engine.
 
 pub mod admin;
+pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod directory;

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import subprocess
 
 from . import estate
 from .machine import BENCHES
@@ -97,6 +98,10 @@ def gateway(binary, folder, provider, processor, count):
     (folder / "practices.toml").write_text(practices(count))
     (folder / "consumers.toml").write_text(consumers())
     command = [binary, "serve", "--config", str(folder / "gateway.toml")]
+    keys = folder / "audit-keys"
+    if not keys.exists():
+        make = [binary, "audit", "keys", "--name", "bench.example/audit", str(keys)]
+        subprocess.run(make, check=True, stdout=subprocess.DEVNULL)
     program = Program(command, processor, folder / "gateway.out")
     seconds = wait_until(lambda: answers(f"http://127.0.0.1:{observe}/readyz"), program)
     return Contender(f"gateway {count:,}", program, port, count, log, seconds)

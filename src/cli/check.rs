@@ -10,7 +10,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    Ended,
+    Ended, audit,
     output::{Output, Paint, complain, counted, print, print_json, printable},
 };
 use crate::{
@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Ended {
     let check = match load(&arguments.config) {
-        Ok(check) => check,
+        Ok(check) => with_journal(&arguments.config, check),
         Err(fault) => return unopened(&arguments.config, &fault),
     };
     let ended = ended(&check);
@@ -59,6 +59,17 @@ pub(super) fn load(path: &Path) -> io::Result<Check> {
     // A folder can be opened; only reading shows that it is none.
     File::open(path)?.take(1).read_to_end(&mut Vec::new())?;
     Ok(snapshot::check(path, &Environment::new(std::env::vars_os())))
+}
+
+/// The same with what is wrong with the keys of the journal.
+fn with_journal(path: &Path, mut check: Check) -> Check {
+    if let Some(snapshot) = check.snapshot.take() {
+        let (mistakes, warnings) = audit::findings(path, &snapshot.startup.audit);
+        check.snapshot = mistakes.is_empty().then_some(snapshot);
+        check.mistakes.extend(mistakes);
+        check.warnings.extend(warnings);
+    }
+    check
 }
 
 /// Ends a command whose configuration can't be opened.

@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
 mod aliases;
+mod audit;
 mod check;
 mod completions;
 mod demo;
@@ -38,6 +39,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Audit(audit::Arguments),
     Check(check::Arguments),
     Completions(completions::Arguments),
     Demo(demo::Arguments),
@@ -74,6 +76,7 @@ impl From<Ended> for ExitCode {
 /// Runs the command that the process was called with.
 pub fn run() -> ExitCode {
     let ended = match Arguments::parse().command {
+        Command::Audit(arguments) => audit::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),

@@ -5,7 +5,7 @@ use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
 use clap::Args;
 use tracing::{info, warn};
 
-use super::{Ended, log, signals::Signals, start::Running};
+use super::{Ended, audit, log, signals::Signals, start::Running};
 use crate::{
     config::Environment,
     snapshot::Current,
@@ -41,6 +41,10 @@ fn serve(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let snapshot = current.load();
     let log = log::open(&snapshot.startup.log)?;
     for warning in warnings.iter() {
+        warn!("{warning}");
+    }
+    let (_, unwitnessed) = audit::findings(&arguments.config, &snapshot.startup.audit);
+    for warning in unwitnessed {
         warn!("{warning}");
     }
     let telemetry = Arc::new(Telemetry::new(Metrics::new()?, log.sink.clone(), log.style));

@@ -24,6 +24,8 @@ impl Signals {
         let terminate = signal(SignalKind::terminate())?;
         let interrupt = signal(SignalKind::interrupt())?;
         let hang_up = signal(SignalKind::hangup())?;
+        // A file that may not grow is an error like a full disk, not the end of the process.
+        drop(signal(SignalKind::from_raw(nix::libc::SIGXFSZ))?);
         drop(within);
         Ok(Self { runtime, terminate, interrupt, hang_up })
     }

@@ -24,9 +24,10 @@ use tracing::{error, info, warn};
 
 use crate::{
     admin::Observe,
+    audit::{self, Journal, keys::Keys},
     proxy::{self, Addresses, Shared},
     snapshot::{Current, Snapshot},
-    telemetry::Telemetry,
+    telemetry::{Health, Telemetry},
 };
 
 /// How many callers may wait to be accepted.
@@ -54,6 +55,9 @@ pub enum NotStarted {
     /// The system has no threads to give.
     #[error("can't start threads: {0}")]
     Threads(#[from] io::Error),
+    /// There is no journal to put accesses down in.
+    #[error(transparent)]
+    Audit(#[from] audit::NotOpened),
 }
 
 /// A gateway that takes requests. Dropping it without [`Running::stop`] cuts what is under way.
@@ -78,13 +82,18 @@ impl Running {
     pub fn start(current: Current, telemetry: Arc<Telemetry>) -> Result<Self, NotStarted> {
         let snapshot = current.load();
         let startup = &snapshot.startup;
+        let health = Arc::<Health>::default();
+        let keys = Keys::open(&startup.audit).map_err(audit::NotOpened::Keys)?;
+        let (for_health, for_telemetry) = (Arc::clone(&health), Arc::clone(&telemetry));
+        let journal = Journal::open(&startup.audit, keys, for_health, for_telemetry)?;
         raise_open_files(snapshot.limits.connections);
         telemetry.metrics.snapshot(snapshot.generation, &snapshot.policy);
         let shared = Shared {
             current: Arc::new(current),
             telemetry,
-            health: Arc::default(),
+            health,
             addresses: Arc::new(Addresses::default()),
+            journal: Arc::new(journal),
         };
         let mut fds = Fds::new();
         let mut bound = Vec::new();
@@ -121,6 +130,8 @@ impl Running {
             carrying.spawn(async move { service.start_service(Some(fds), stopping, 1).await });
         }
         observing.spawn(async move { observer.start_service(Some(fds), stopping, 1).await });
+        let generation = snapshot.generation;
+        shared.journal.event("start", &format!("requests are taken, generation {generation}"));
         shared.health.serve();
         let drain = startup.server.drain;
         Ok(Self { addresses: bound, observe, shared, stop, carrying, observing, drain })
@@ -137,12 +148,15 @@ impl Running {
                     warn!("{warning}");
                 }
                 info!("configuration reloaded: {changes}");
+                self.shared.journal.event("reload", &changes.to_string());
                 metrics.reloaded(true);
             }
             Err(mistakes) => {
                 for mistake in mistakes.iter() {
                     error!("reload refused, the old configuration stays: {mistake}");
                 }
+                let note = format!("{} mistakes, nothing changed", mistakes.len());
+                self.shared.journal.event("reload_refused", &note);
                 metrics.reloaded(false);
             }
         }
@@ -178,6 +192,8 @@ impl Running {
         let cut = if drained.is_ok() { 0 } else { in_flight.get() };
         self.carrying.shutdown_timeout(POLL);
         self.observing.shutdown_timeout(POLL);
+        self.shared.journal.event("stop", &format!("stopped, {cut} requests were cut"));
+        self.shared.journal.close();
         cut
     }
 }

@@ -103,6 +103,11 @@ macro_rules! findings {
                 self.0.len()
             }
 
+            /// Adds what was found elsewhere.
+            pub fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
+                self.0.extend(findings);
+            }
+
             /// Whether there are none.
             pub fn is_empty(&self) -> bool {
                 self.0.is_empty()

@@ -21,7 +21,9 @@ use super::{
     node::Document,
     reference::GATEWAY,
     section::Section,
-    settings::{Known, Limits, Log, LogFormat, Observe, Server, Settings, Timeouts, Upstream},
+    settings::{
+        Audit, Known, Limits, Log, LogFormat, Observe, Server, Settings, Timeouts, Upstream,
+    },
     tls::upstream_tls,
     unique::{Unique, bound_address, clash, distinct, unique},
 };
@@ -60,6 +62,7 @@ fn all(root: &Section<'_>, folder: &Path, notebook: &Notebook) -> (Option<Settin
     let limits = root.table("limits", limits).flatten();
     let timeouts = root.table("timeouts", timeouts).flatten();
     let log = root.table("log", |section| log(section, folder)).flatten();
+    let audit = root.table("audit", |section| audit(section, folder)).flatten();
     let known = Known { files, upstreams: names, everyone, carried, whole: true };
     let settings = || {
         let observe = Observe { address: observe?.value.value };
@@ -74,6 +77,7 @@ fn all(root: &Section<'_>, folder: &Path, notebook: &Notebook) -> (Option<Settin
             limits,
             timeouts,
             log: log?,
+            audit: audit?,
         })
     };
     (settings(), known)
@@ -238,4 +242,26 @@ fn log(section: &Section<'_>, folder: &Path) -> Option<Log> {
         _ => None,
     });
     Some(Log { format: format?, file })
+}
+
+fn audit(section: &Section<'_>, folder: &Path) -> Option<Audit> {
+    let file = |name: &str| section.text::<FileName>(name).map(|file| folder.join(file.value.0));
+    let directory = file("directory");
+    let signing_key = file("signing_key");
+    let search_key = file("search_key");
+    let recipients = file("recipients");
+    let checkpoints = file("checkpoints");
+    let log_checkpoints = section.flag("log_checkpoints");
+    let segment_bytes = section.number("segment_bytes");
+    let segment_age = section.time("segment_age");
+    Some(Audit {
+        directory: directory?,
+        signing_key: signing_key?,
+        search_key: search_key?,
+        recipients: recipients?,
+        checkpoints,
+        log_checkpoints: log_checkpoints?,
+        segment_bytes: segment_bytes?,
+        segment_age: segment_age?,
+    })
 }

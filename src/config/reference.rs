@@ -19,6 +19,7 @@ const SOCKET: Form = Form::new("an address and a port, as in 127.0.0.1:8080", "^
 const SERVER_NAME: Form = Form::new("host or host:port", "^[a-z0-9.\\[\\]:-]+$");
 const UPSTREAM: Form = Form::new("host:port", "^[a-z0-9.\\[\\]:-]+:[0-9]+$");
 const FILE: Form = Form::new("a file, relative to the folder of this one", "\\S");
+const FOLDER: Form = Form::new("a folder, relative to that of this file", "\\S");
 const HOST: Form = Form::new("a host name in lower case, as in gp.example", "^[a-z0-9.-]+$");
 const NAME: Form = Form::new("a name of letters, digits, \"-\", \"_\"", "^[A-Za-z0-9_-]{1,64}$");
 const NEIGHBOUR: Form = Form::known("the id of an interaction", "\\S", neighbours);
@@ -46,6 +47,7 @@ pub const GATEWAY: &[Key] = &[
     Key::table("limits", LIMITS, "What a request may be, and how many at once."),
     Key::table("timeouts", TIMEOUTS, "How long anything is waited for."),
     Key::table("log", LOG, "The log."),
+    Key::table("audit", AUDIT, "The journal of every access. It can't be switched off."),
 ];
 
 #[rustfmt::skip]
@@ -149,4 +151,16 @@ const TIMEOUTS: &[Key] = &[
 const LOG: &[Key] = &[
     Key::default("format", Kind::Word(&["auto", "json", "human"]), "\"auto\"", "\"json\": one object a line; \"human\": for a terminal; \"auto\": human on a terminal, else json."),
     Key::optional("file", Kind::Text(FILE), "standard output", "Where the log goes; reopened on SIGHUP."),
+];
+
+#[rustfmt::skip]
+const AUDIT: &[Key] = &[
+    Key::default("directory", Kind::Text(FOLDER), "\"audit\"", "The folder of the journal, on a disk of its own where possible."),
+    Key::default("signing_key", Kind::Text(FILE), "\"audit-keys/signing.key\"", "The key that signs checkpoints, and the journal's name in it; others must not be able to read it."),
+    Key::default("search_key", Kind::Text(FILE), "\"audit-keys/search.key\"", "The key of the hashes that records are searched by; others must not be able to read it."),
+    Key::default("recipients", Kind::Text(FILE), "\"audit-keys/recipients.txt\"", "The public keys of those who may read identifiers, age1..., one a line."),
+    Key::optional("checkpoints", Kind::Text(FOLDER), "checkpoints stay on this machine, and it is warned of", "A folder on another machine's disk, for copies of checkpoints."),
+    Key::default("log_checkpoints", Kind::Flag, "false", "Whether each checkpoint is a line of the log too: for a log that leaves this machine."),
+    Key::default("segment_bytes", Kind::Size(1 << 20, 1 << 32), "\"64 MiB\"", "A segment of this size is followed by a new one."),
+    Key::default("segment_age", Kind::Time(Duration::from_secs(60), Duration::from_secs(31 * 86_400)), "\"24h\"", "A segment of this age is followed by a new one."),
 ];

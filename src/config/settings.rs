@@ -36,6 +36,8 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// The log.
     pub log: Log,
+    /// The journal.
+    pub audit: Audit,
 }
 
 /// What is needed to read and check the directory, also when other settings are wrong.
@@ -174,4 +176,32 @@ pub enum LogFormat {
     Json,
     /// For people.
     Human,
+}
+
+/// The journal of every access.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// Its folder.
+    pub directory: PathBuf,
+    /// The file of the key that signs checkpoints.
+    pub signing_key: PathBuf,
+    /// The file of the key of search hashes.
+    pub search_key: PathBuf,
+    /// The file of public keys to which identifiers are sealed.
+    pub recipients: PathBuf,
+    /// The folder for copies of checkpoints.
+    pub checkpoints: Option<PathBuf>,
+    /// Whether checkpoints are lines of the log.
+    pub log_checkpoints: bool,
+    /// How large a segment grows.
+    pub segment_bytes: usize,
+    /// How old a segment grows.
+    pub segment_age: Duration,
+}
+
+impl Audit {
+    /// Whether checkpoints leave this machine, as far as the settings say.
+    pub const fn is_witnessed(&self) -> bool {
+        self.checkpoints.is_some() || self.log_checkpoints
+    }
 }

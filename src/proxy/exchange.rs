@@ -7,21 +7,28 @@ use std::{
 };
 
 use gpconnect::{
-    Permit, Seen, decide::Filled, forward, names::TraceId, outcome::Style, patients::Patients,
-    rejection::Reason, token::Observed,
+    Permit, Seen,
+    decide::Filled,
+    forward,
+    names::{FromCaller, TraceId},
+    outcome::Style,
+    patients::Patients,
+    rejection::Reason,
+    token::{Observed, Payload},
 };
 use prometheus::IntGauge;
 use uuid::Uuid;
 
 use super::{answer::Answer, watch::AnswerWatch};
 use crate::{
+    audit::{Journal, Ticket},
     snapshot::Snapshot,
     telemetry::{Finished, Origin, Record, Telemetry},
     tls::ClientCertificate,
 };
 
-/// One request and its answer. Dropping it writes its line and counts it, so that no exchange goes
-/// unrecorded, whatever ended it.
+/// One request and its answer. Dropping it writes its line, counts it and puts its end into the
+/// journal, so that no exchange goes unrecorded, whatever ended it.
 #[derive(Debug)]
 pub(super) struct Exchange {
     pub(super) snapshot: Arc<Snapshot>,
@@ -32,6 +39,12 @@ pub(super) struct Exchange {
     pub(super) permit: Option<Permit>,
     /// Whom query and body name: for the journal, and its word for the log.
     pub(super) patients: Patients,
+    /// What its token says, for the journal.
+    pub(super) claims: Option<Payload>,
+    /// The intent that the journal has of it: it owes an outcome.
+    pub(super) ticket: Option<Ticket>,
+    /// Verb, path and query of one that was refused, for the journal.
+    pub(super) refused: Option<FromCaller<Box<str>>>,
     /// What is wrong with the request but only reported.
     pub(super) reported: Vec<Reason>,
     pub(super) outgoing: Option<super::request::Outgoing>,
@@ -52,6 +65,7 @@ pub(super) struct Exchange {
     at: SystemTime,
     started: Instant,
     telemetry: Arc<Telemetry>,
+    pub(super) journal: Arc<Journal>,
     _in_flight: InFlight,
 }
 
@@ -79,6 +93,7 @@ impl Exchange {
     pub(super) fn new(
         snapshot: Arc<Snapshot>,
         telemetry: Arc<Telemetry>,
+        journal: Arc<Journal>,
         listener: Arc<str>,
     ) -> Self {
         Self {
@@ -89,6 +104,9 @@ impl Exchange {
             seen: None,
             permit: None,
             patients: Patients::None,
+            claims: None,
+            ticket: None,
+            refused: None,
             reported: Vec::new(),
             outgoing: None,
             fault: None,
@@ -106,6 +124,7 @@ impl Exchange {
             started: Instant::now(),
             _in_flight: InFlight::enter(&telemetry.metrics.in_flight),
             telemetry,
+            journal,
         }
     }
 
@@ -194,7 +213,9 @@ impl Drop for Exchange {
             let note = Some("ended before the answer was complete".into());
             self.fault = Some(Fault { word: "cut", note });
         }
-        self.telemetry.finished(&self.record());
+        let record = self.record();
+        self.telemetry.finished(&record);
+        self.put_down(&record);
     }
 }
 

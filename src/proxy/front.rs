@@ -15,6 +15,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::BytesMut;
 use gpconnect::{
+    contract::Check,
     facts::Fields,
     headers,
     media::{self, Format},
@@ -36,13 +37,14 @@ use uuid::Uuid;
 use super::{
     alarm::Alarm,
     answer::Answer,
+    audit,
     bounded::Bounded,
     exchange::{FromFront, InFlight, refused_at_front},
     gateway::Gateway,
     head::{self, Rules, Scan},
     watch::AnswerWatch,
 };
-use crate::config::Timeouts;
+use crate::{config::Timeouts, tls::ClientCertificate};
 
 /// The room for a head at first: enough for all but unusual tokens.
 const HEAD_ROOM: usize = 8 * 1024;
@@ -88,7 +90,7 @@ impl ServerApp for Front {
                 // To say so would cost a handshake.
                 self.record_unanswered(&Reason::Overloaded, None, client(&stream));
             } else {
-                self.refuse(stream, &Reason::Overloaded, &[]).await;
+                self.refuse(stream, &Reason::Overloaded, &[], None).await;
             }
             return None;
         }
@@ -108,7 +110,7 @@ impl ServerApp for Front {
                 Admission::Accepted(head) => {
                     if let Some(reason) = self.objection(&mut guest, connection.stream()) {
                         let (stream, _) = connection.into_parts();
-                        self.refuse(stream, &reason, &head).await;
+                        self.refuse(stream, &reason, &head, None).await;
                         return None;
                     }
                     let mut session = ServerSession::new_http1(connection);
@@ -131,7 +133,7 @@ impl ServerApp for Front {
                 Admission::Refused(reason) => {
                     let reason = self.objection(&mut guest, connection.stream()).unwrap_or(reason);
                     let (stream, read) = connection.into_parts();
-                    self.refuse(stream, &reason, &read).await;
+                    self.refuse(stream, &reason, &read, guest.certificate().as_deref()).await;
                     return None;
                 }
                 Admission::Closed => return None,
@@ -182,20 +184,31 @@ impl Front {
     }
 
     /// Answers, tells log and metrics, and closes.
-    async fn refuse(&self, mut stream: Stream, reason: &Reason, read: &[u8]) {
+    async fn refuse(
+        &self,
+        mut stream: Stream,
+        reason: &Reason,
+        read: &[u8],
+        certificate: Option<&ClientCertificate>,
+    ) {
         let (sent, format) = made_out(read);
         let trace_id = sent.unwrap_or_else(|| TraceId::from_random(Uuid::new_v4().into_bytes()));
         let shared = &self.gateway.shared;
         let style = Style { format, wording: shared.current.peek().wording };
         let answer = Answer::of(reason.clone(), trace_id, style).over(self.gateway.secure);
-        shared.telemetry.finished(&refused_at_front(
+        let record = refused_at_front(
             &self.gateway.name,
             reason,
             trace_id,
             client(&stream),
             Some(&answer),
             shared.current.peek().generation,
-        ));
+        );
+        shared.telemetry.finished(&record);
+        // Whose certificate is no longer accepted is nobody.
+        let is_known = reason.check() != Check::ClientCertificate;
+        let certificate = certificate.filter(|_| is_known).map(audit::certificate);
+        shared.journal.refused_at_front(certificate, &record);
         let written = async {
             stream.write_all(&answer.wire(read.starts_with(b"HEAD "))).await?;
             stream.flush().await

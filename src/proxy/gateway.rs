@@ -72,8 +72,22 @@ impl Gateway {
         );
         exchange.seen = Some(decision.seen);
         exchange.patients = decision.patients;
+        exchange.claims = decision.claims;
         exchange.reported = decision.reported;
         decision.outcome
+    }
+}
+
+impl Gateway {
+    /// Stages 9 and 10: the body is held whole and judged, and the access is on record.
+    async fn admit(
+        &self,
+        session: &mut Session,
+        exchange: &mut Exchange,
+        permit: &Permit,
+    ) -> Result<(), Box<Rejection>> {
+        body::admit(session, exchange, permit).await?;
+        exchange.intend(session.req_header(), permit, &self.shared.health).await
     }
 }
 
@@ -106,7 +120,8 @@ impl ProxyHttp for Gateway {
 
     fn new_ctx(&self) -> Exchange {
         let telemetry = Arc::clone(&self.shared.telemetry);
-        Exchange::new(self.shared.current.load(), telemetry, Arc::clone(&self.name))
+        let journal = Arc::clone(&self.shared.journal);
+        Exchange::new(self.shared.current.load(), telemetry, journal, Arc::clone(&self.name))
     }
 
     fn init_downstream_modules(&self, _: &mut pingora::modules::http::HttpModules) {
@@ -135,7 +150,7 @@ impl ProxyHttp for Gateway {
         let address = session.client_addr().and_then(|address| address.as_inet()).copied();
         exchange.client = address.map(|address| address.ip());
         let rejection = match self.judge(session, exchange) {
-            Ok(permit) => match body::admit(session, exchange, &permit).await {
+            Ok(permit) => match self.admit(session, exchange, &permit).await {
                 Ok(()) => {
                     let (snapshot, head) = (&exchange.snapshot, session.req_header());
                     let received = exchange.received;
@@ -154,6 +169,7 @@ impl ProxyHttp for Gateway {
         let answer = Answer::new(&rejection, exchange.trace_id(), exchange.style());
         let answer = answer.over(self.secure);
         exchange.note(&rejection.reason, &answer);
+        exchange.keep_request(session.req_header());
         answer.write(session).await.map(|()| true)
     }
 

@@ -114,6 +114,7 @@ impl Front {
             refused_at_front(&self.gateway.name, reason, trace_id, client, None, generation);
         record.status = status;
         shared.telemetry.finished(&record);
+        shared.journal.refused_at_front(None, &record);
     }
 
     fn warn_of_handshake(&self, client: Option<IpAddr>, note: &str) {

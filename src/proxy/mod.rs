@@ -6,6 +6,7 @@
 mod address;
 mod alarm;
 mod answer;
+mod audit;
 mod body;
 mod bounded;
 mod convert;

@@ -12,6 +12,7 @@ use pingora::{
 
 use super::{address::Addresses, front::Front, gateway::Gateway};
 use crate::{
+    audit::Journal,
     snapshot::{Bound, Current},
     telemetry::{Health, Telemetry},
 };
@@ -31,6 +32,8 @@ pub struct Shared {
     pub health: Arc<Health>,
     /// Where upstreams are.
     pub addresses: Arc<Addresses>,
+    /// Where every access is put down.
+    pub journal: Arc<Journal>,
 }
 
 /// The engine's service for the listener of place `index`, whose socket is handed to the engine

@@ -62,6 +62,7 @@ fn restart_needed(old: &Startup, new: &Startup) -> Vec<&'static str> {
         ("listener", old.listeners != new.listeners),
         ("observe", old.observe != new.observe),
         ("log", old.log != new.log),
+        ("audit", old.audit != new.audit),
     ];
     sections.into_iter().filter(|(_, changed)| *changed).map(|(section, _)| section).collect()
 }

@@ -123,6 +123,7 @@ fn build(
             listeners: listeners.iter().map(bound).collect(),
             observe: settings.observe,
             log: settings.log,
+            audit: settings.audit,
         },
         policy,
         upstreams: settings.upstreams,

@@ -22,7 +22,7 @@ use gpconnect::{
 };
 
 use crate::{
-    config::{Key, Limits, Log, Observe, Server, ServerName, Timeouts, Upstream},
+    config::{Audit, Key, Limits, Log, Observe, Server, ServerName, Timeouts, Upstream},
     directory::Organisation,
     tls::{ClientTls, ServerTls},
 };
@@ -123,6 +123,8 @@ pub struct Startup {
     pub observe: Observe,
     /// The log.
     pub log: Log,
+    /// The journal.
+    pub audit: Audit,
 }
 
 /// What is fixed of a listener.

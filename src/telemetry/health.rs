@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Health {
     serving: AtomicBool,
     draining: AtomicBool,
+    unaudited: AtomicBool,
 }
 
 impl Health {
@@ -25,12 +26,19 @@ impl Health {
         self.draining.load(Ordering::Acquire)
     }
 
+    /// Whether the journal can be written: without it no request is let pass.
+    pub fn audit(&self, works: bool) {
+        self.unaudited.store(!works, Ordering::Release);
+    }
+
     /// Why no request should be sent here, if so.
     pub fn unready(&self) -> Option<&'static str> {
         if self.is_draining() {
             Some("stopping")
         } else if !self.serving.load(Ordering::Acquire) {
             Some("starting")
+        } else if self.unaudited.load(Ordering::Acquire) {
+            Some("audit journal unavailable")
         } else {
             None
         }

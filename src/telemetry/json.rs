@@ -8,22 +8,27 @@ use std::{
 };
 
 /// One object, written in the order in which its fields are given.
-pub(super) struct Object(Vec<u8>);
+pub(crate) struct Object(Vec<u8>);
 
 impl Object {
     /// An object that can grow to `room` bytes without moving.
-    pub(super) fn with_room(room: usize) -> Self {
+    pub(crate) fn with_room(room: usize) -> Self {
         Self(Vec::with_capacity(room))
     }
 
     fn key(&mut self, name: &'static str) {
-        self.0.extend_from_slice(if self.0.is_empty() { b"{\"" } else { b",\"" });
+        self.0.extend_from_slice(match self.0.last() {
+            None => b"{\"",
+            // Of an object within another; no value ends so.
+            Some(b'{') => b"\"",
+            Some(_) => b",\"",
+        });
         self.0.extend_from_slice(name.as_bytes());
         self.0.extend_from_slice(b"\":");
     }
 
     /// A word of ours, or a name of a type whose alphabet JSON takes as it is.
-    pub(super) fn word(&mut self, name: &'static str, value: &str) {
+    pub(crate) fn word(&mut self, name: &'static str, value: &str) {
         debug_assert!(value.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\'));
         self.key(name);
         self.0.push(b'"');
@@ -32,32 +37,32 @@ impl Object {
     }
 
     /// Any text, escaped.
-    pub(super) fn text(&mut self, name: &'static str, value: &str) {
+    pub(crate) fn text(&mut self, name: &'static str, value: &str) {
         self.key(name);
         // Writing to a Vec can't fail.
         serde_json::to_writer(&mut self.0, value).unwrap_or_default();
     }
 
     /// A whole number.
-    pub(super) fn number(&mut self, name: &'static str, value: impl itoa::Integer) {
+    pub(crate) fn number(&mut self, name: &'static str, value: impl itoa::Integer) {
         self.key(name);
         self.digits(value);
     }
 
     /// A yes or no.
-    pub(super) fn flag(&mut self, name: &'static str, value: bool) {
+    pub(crate) fn flag(&mut self, name: &'static str, value: bool) {
         self.key(name);
         self.0.extend_from_slice(if value { b"true" } else { b"false" });
     }
 
     /// Nothing.
-    pub(super) fn null(&mut self, name: &'static str) {
+    pub(crate) fn null(&mut self, name: &'static str) {
         self.key(name);
         self.0.extend_from_slice(b"null");
     }
 
     /// A length of time in milliseconds. Microseconds are exact enough, and print short.
-    pub(super) fn milliseconds(&mut self, name: &'static str, value: Duration) {
+    pub(crate) fn milliseconds(&mut self, name: &'static str, value: Duration) {
         self.key(name);
         let micros = value.as_secs().saturating_mul(1_000_000);
         let micros = micros.saturating_add(u64::from((value.subsec_nanos() + 500) / 1_000));
@@ -70,8 +75,71 @@ impl Object {
         self.0.extend_from_slice(places.unwrap_or(b"0"));
     }
 
+    /// A moment, as [`timestamp`] prints it, but to the microsecond.
+    pub(crate) fn exact_moment(&mut self, name: &'static str, value: SystemTime) {
+        let micros = value.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_micros();
+        self.key(name);
+        self.0.push(b'"');
+        self.0.extend_from_slice(
+            timestamp(value).trim_ascii_end().strip_suffix(b"Z").unwrap_or_default(),
+        );
+        // The leading 1 keeps the zeros behind it.
+        let mut buffer = itoa::Buffer::new();
+        let places = buffer.format(1_000 + micros % 1_000).as_bytes();
+        self.0.extend_from_slice(places.get(1..).unwrap_or_default());
+        self.0.extend_from_slice(b"Z\"");
+    }
+
+    /// Texts, escaped; left out when there are none.
+    pub(crate) fn texts<'t>(
+        &mut self,
+        name: &'static str,
+        values: impl IntoIterator<Item = &'t str>,
+    ) {
+        let mut values = values.into_iter().peekable();
+        if values.peek().is_none() {
+            return;
+        }
+        self.key(name);
+        for (place, value) in values.enumerate() {
+            self.0.push(if place == 0 { b'[' } else { b',' });
+            // Writing to a Vec can't fail.
+            serde_json::to_writer(&mut self.0, value).unwrap_or_default();
+        }
+        self.0.push(b']');
+    }
+
+    /// Whatever can be written as JSON.
+    pub(crate) fn json(&mut self, name: &'static str, value: &impl serde::Serialize) {
+        self.key(name);
+        // Writing to a Vec can't fail.
+        serde_json::to_writer(&mut self.0, value).unwrap_or_default();
+    }
+
+    /// An object within this one, left out when `write` writes nothing into it.
+    pub(crate) fn nested(&mut self, name: &'static str, write: impl FnOnce(&mut Self)) {
+        let before = self.0.len();
+        self.key(name);
+        self.0.push(b'{');
+        let empty = self.0.len();
+        write(self);
+        if self.0.len() == empty {
+            self.0.truncate(before);
+        } else {
+            self.0.push(b'}');
+        }
+    }
+
+    /// The members that were written, for an object that others are put before.
+    pub(crate) fn into_members(mut self) -> Vec<u8> {
+        if !self.0.is_empty() {
+            self.0.remove(0);
+        }
+        self.0
+    }
+
     /// An address.
-    pub(super) fn address(&mut self, name: &'static str, value: IpAddr) {
+    pub(crate) fn address(&mut self, name: &'static str, value: IpAddr) {
         self.key(name);
         self.0.push(b'"');
         match value {
@@ -89,7 +157,7 @@ impl Object {
     }
 
     /// A moment, as [`timestamp`] prints it.
-    pub(super) fn moment(&mut self, name: &'static str, value: SystemTime) {
+    pub(crate) fn moment(&mut self, name: &'static str, value: SystemTime) {
         self.key(name);
         self.0.push(b'"');
         self.0.extend_from_slice(&timestamp(value));
@@ -101,7 +169,7 @@ impl Object {
     }
 
     /// The object and a line end.
-    pub(super) fn into_line(mut self) -> Vec<u8> {
+    pub(crate) fn into_line(mut self) -> Vec<u8> {
         self.0.extend_from_slice(if self.0.is_empty() { b"{}\n" } else { b"}\n" });
         self.0
     }
@@ -116,7 +184,7 @@ thread_local! {
 }
 
 /// RFC 3339 in UTC, to the millisecond. A moment before 1970 prints as its beginning.
-pub(super) fn timestamp(at: SystemTime) -> [u8; 24] {
+pub(crate) fn timestamp(at: SystemTime) -> [u8; 24] {
     let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (mut second, mut text) = LAST.get();
     if second != since.as_secs() {

@@ -18,6 +18,7 @@ use prometheus::{
 };
 
 use super::{
+    audit::AuditMetrics,
     record::{Origin, Record, Result as Verdict},
     resolved::Resolved,
     tls::TlsMetrics,
@@ -66,6 +67,8 @@ pub struct Metrics {
     pub all_connections: IntGauge,
     /// Those of TLS.
     pub tls: TlsMetrics,
+    /// Those of the journal.
+    pub audit: AuditMetrics,
     upstream_connections: IntCounterVec,
     found: Found,
     /// Lines that the log had no room for.
@@ -140,6 +143,7 @@ impl Metrics {
             )?,
             all_connections: make.gauge("connections_open", "Open connections of consumers.")?,
             tls: TlsMetrics::new(&make)?,
+            audit: AuditMetrics::new(&make)?,
             upstream_connections: make.counters(
                 "upstream_requests_total",
                 "Requests sent to upstreams over a new or a reused connection.",
@@ -299,7 +303,7 @@ impl Families<'_> {
         Ok(family)
     }
 
-    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, Refused> {
+    pub(super) fn counter(&self, name: &str, help: &str) -> Result<IntCounter, Refused> {
         self.register(IntCounter::new(name, help)?)
     }
 
@@ -312,7 +316,7 @@ impl Families<'_> {
         self.register(IntCounterVec::new(Opts::new(name, help), labels)?)
     }
 
-    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, Refused> {
+    pub(super) fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, Refused> {
         self.register(IntGauge::new(name, help)?)
     }
 
@@ -323,6 +327,11 @@ impl Families<'_> {
         labels: &[&str],
     ) -> Result<IntGaugeVec, Refused> {
         self.register(IntGaugeVec::new(Opts::new(name, help), labels)?)
+    }
+
+    pub(super) fn histogram(&self, name: &str, help: &str) -> Result<Histogram, Refused> {
+        let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
+        self.register(Histogram::with_opts(options)?)
     }
 
     fn histograms(&self, name: &str, help: &str, labels: &[&str]) -> Result<HistogramVec, Refused> {

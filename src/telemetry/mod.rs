@@ -3,6 +3,7 @@
 //! Each request ends in one [`Record`]; the log line and the metrics are both made from it, so that
 //! they can't disagree. A record holds no patient: no query, no logical id, no token.
 
+mod audit;
 mod health;
 mod json;
 mod line;
@@ -13,7 +14,9 @@ mod sink;
 mod tls;
 mod tokens;
 
+pub use audit::AuditMetrics;
 pub use health::Health;
+pub(crate) use json::Object;
 pub use line::Style;
 pub use metrics::{Metrics, Refused};
 pub use record::{Finished, Origin, Record, Result as Verdict};

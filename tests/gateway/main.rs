@@ -14,6 +14,7 @@ mod addressing;
 mod ambiguity;
 mod answers;
 mod attacks;
+mod audit;
 mod bookings;
 mod bytes;
 mod demo;

@@ -17,6 +17,7 @@ use tokio::runtime::Runtime;
 
 use super::{Ended, log, signals::Signals, start::Running};
 use crate::{
+    audit,
     config::Environment,
     simulator::{self, Estate, FIRST_PRACTICE},
     snapshot::Current,
@@ -90,6 +91,10 @@ fn demo(arguments: &Arguments) -> Result<(), Fault> {
     let ports = Ports::choose(arguments)?;
     write_configuration(folder, &estate, address, ports, arguments.plain)?;
 
+    let keys = folder.join("audit-keys");
+    if !keys.exists() {
+        audit::keys::make(&keys, "demo.example/audit")?;
+    }
     let file = folder.join("gateway.toml");
     let (current, _) = Current::open(&file, Environment::new([]))?;
     let log = log::open(&current.load().startup.log)?;
@@ -224,6 +229,11 @@ What is refused says why (no token; a practice that does not exist):
   {scheme}://localhost:{}                 a transparent one: the strict behaviour of the specification
   http://localhost:{}/metrics         metrics; /livez, /readyz
   {}
+
+Who looked at whose record, and whether the journal of it is whole:
+
+  {program} audit search {folder}/audit --reader-key {folder}/audit-keys/reader.key --kind intent
+  {program} audit verify {folder}/audit --key {folder}/audit-keys/signing.pub
 
 Each request is a line below. Ctrl-C ends it.
 ",

@@ -111,6 +111,7 @@ checks! {
     BodyReadable           Limit         "body_readable"            Always "gp-connect 19"     "whether the body of an operation can be read in one way only"
     OnePatient             Limit         "one_patient"              Always "gp-connect 12"     "whether query and body of an operation name at most one patient"
     NhsNumber              Limit         "nhs_number"               Unless "gp-connect 15"     "whether the NHS number in query or body passes its check digit"
+    AuditIntent            Audit         "audit_intent"             Always "gp-connect 12"     "whether the access is on record, durably, before anything of it is sent"
     UpstreamReached        Upstream      "upstream_reached"         Always "errors B"          "whether the provider can be reached"
     UpstreamTrust          Upstream      "upstream_trust"           Always "gp-connect 8"      "whether the provider's certificate is good and names the host that is meant"
     UpstreamDeadline       Upstream      "upstream_deadline"        Always "errors B"          "whether the provider answers in time"

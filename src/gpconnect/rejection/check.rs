@@ -58,6 +58,7 @@ impl Reason {
             Self::BodyUnreadable(_) => Check::BodyReadable,
             Self::SeveralPatients => Check::OnePatient,
             Self::NhsNumberInvalid => Check::NhsNumber,
+            Self::AuditUnavailable => Check::AuditIntent,
             Self::UpstreamUnreachable { .. } => Check::UpstreamReached,
             Self::UpstreamInvalid { .. } => Check::UpstreamAnswer,
             Self::UpstreamNotTrusted { .. } => Check::UpstreamTrust,

@@ -113,7 +113,7 @@ fn of_token() -> Vec<Reason> {
     reasons
 }
 
-fn of_provider() -> [Reason; 12] {
+fn of_provider() -> [Reason; 13] {
     let url = || "https://gp.example/A20047/STU3/1/gpconnect/Slot".into();
     [
         Reason::BodyTooLong { limit: 65_536 },
@@ -123,6 +123,7 @@ fn of_provider() -> [Reason; 12] {
         Reason::BodyUnreadable("a name stands twice where it may stand once"),
         Reason::SeveralPatients,
         Reason::NhsNumberInvalid,
+        Reason::AuditUnavailable,
         Reason::UpstreamUnreachable { url: url() },
         Reason::UpstreamNotTrusted { url: url(), fault: "its certificate is not accepted".into() },
         Reason::UpstreamInvalid { url: url() },

@@ -37,7 +37,9 @@ impl Reason {
             Self::TargetTooLong { .. } => "Send a shorter path and query.",
             Self::HostNotServed => "Connect under a host name that this gateway was given.",
             Self::BodyEncoded => "Send the request body as it is, without Content-Encoding.",
-            Self::Overloaded => "Wait, then send the request again; at most three times.",
+            Self::Overloaded | Self::AuditUnavailable => {
+                "Wait, then send the request again; at most three times."
+            }
             Self::MethodNotCarried => "Use GET, POST or PUT, as the interaction says.",
             Self::TargetAmbiguous(_) => {
                 "Send the path as GP Connect writes it: no dot segments, no backslash, no encoded slash."

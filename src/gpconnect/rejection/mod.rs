@@ -90,6 +90,8 @@ pub enum Reason {
     BodyUnreadable(&'static str),
     SeveralPatients,
     NhsNumberInvalid,
+    // Stage 10, the audit intent.
+    AuditUnavailable,
     // Stage 12, upstream.
     UpstreamUnreachable { url: FromCaller<Box<str>> },
     UpstreamInvalid { url: FromCaller<Box<str>> },
@@ -259,6 +261,7 @@ impl Reason {
             Self::BodyUnreadable(_)         => Answer(400, Invalid,      BAD_REQUEST,      "body_unreadable"),         // 400, invalid
             Self::SeveralPatients           => Answer(400, Invalid,      BAD_REQUEST,      "several_patients"),        // 400, invalid
             Self::NhsNumberInvalid          => Answer(400, Value,        INVALID_NHS,      "nhs_number_invalid"),      // A-400-NHS
+            Self::AuditUnavailable          => Answer(503, Transient,    INTERNAL,         "audit_unavailable"),
             Self::UpstreamUnreachable { .. } => Answer(502, Transient,   Proxy,            "upstream_unreachable"),    // B-502
             Self::UpstreamNotTrusted { .. } => Answer(502, Transient,    Proxy,            "upstream_not_trusted"),    // B-502
             Self::UpstreamInvalid { .. }    => Answer(502, Transient,    Proxy,            "upstream_invalid"),        // B-502

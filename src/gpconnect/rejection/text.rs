@@ -32,6 +32,7 @@ impl Reason {
             Self::HostNotServed => "Host is not served here".into(),
             Self::BodyEncoded | Self::MediaTypeUnsupported(_) => "Unsupported_Media_Type".into(),
             Self::Overloaded => "Gateway overloaded".into(),
+            Self::AuditUnavailable => "Audit journal unavailable".into(),
             Self::MethodNotCarried => "405: Method Not Allowed".into(),
             Self::TargetAmbiguous(fault) => format!("Request target is not valid: {fault}"),
             Self::NotAGpConnectPath => "Not a GP Connect resource".into(),

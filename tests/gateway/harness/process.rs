@@ -35,24 +35,30 @@ impl Gateway {
         listeners: usize,
         environment: &[(String, String)],
     ) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_gpconnect-gateway"))
-            .args(["serve", "--config"])
-            .arg(folder.path().join("gateway.toml"))
-            .envs(environment.iter().cloned())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let log = Log::new();
-        log.read(child.stdout.take().unwrap());
-        log.read(child.stderr.take().unwrap());
+        let (child, log) = serve(folder.path(), environment);
         // From here on the process ends with its handle, also when it does not come up.
         let nowhere = SocketAddr::from(([0; 4], 0));
         let mut gateway = Self { log, listeners: HashMap::new(), observe: nowhere, folder, child };
         gateway.find_addresses(listeners).await;
         gateway.heeds_signals().await;
         gateway
+    }
+
+    /// Kills it without warning and starts it again.
+    pub(crate) async fn kill_and_start_again(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        (self.child, self.log) = serve(self.folder.path(), &[]);
+        let listeners = std::mem::take(&mut self.listeners).len();
+        self.find_addresses(listeners).await;
+        self.heeds_signals().await;
+    }
+
+    /// How many bytes a file of its may grow to: a journal that wants more finds no room.
+    pub(crate) fn limit_files(&self, bytes: u64) {
+        let process = self.child.id().try_into().unwrap();
+        let limit = Some((bytes, rlimit::INFINITY));
+        rlimit::prlimit(process, rlimit::Resource::FSIZE, limit, None).unwrap();
     }
 
     async fn find_addresses(&mut self, listeners: usize) {
@@ -142,6 +148,23 @@ impl Gateway {
         let line = status.lines().find_map(|line| line.strip_prefix(name));
         line.unwrap_or_else(|| panic!("{name} in {status}")).trim().to_owned()
     }
+}
+
+/// Runs `serve` with the configuration in a folder.
+fn serve(folder: &Path, environment: &[(String, String)]) -> (Child, Log) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gpconnect-gateway"))
+        .args(["serve", "--config"])
+        .arg(folder.join("gateway.toml"))
+        .envs(environment.iter().cloned())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = Log::new();
+    log.read(child.stdout.take().unwrap());
+    log.read(child.stderr.take().unwrap());
+    (child, log)
 }
 
 /// Sends a process a signal by its short name.

@@ -61,6 +61,14 @@ impl Watched {
             |log: &[String], mark: &str| log.iter().filter(|line| line.contains(mark)).count();
         let logged = (requests(&json, "\"message\":\"request\""), requests(&human, " ms"));
         assert!(logged.0 > 50 && logged.1 > 50, "requests were logged: {logged:?}");
+        let journal = journal(self.world.gateway.folder());
+        assert!(journal.len() > 100_000, "{} bytes of journal", journal.len());
+        // A sealed part may hold any few letters.
+        assert!(!journal.contains("eyJhbGci"), "a token in the journal");
+        assert!(!journal.to_ascii_uppercase().contains("ZEBEDEE"), "a word in the journal");
+        for number in &numbers.given {
+            assert!(!journal.contains(number), "{number} in the journal");
+        }
         for text in json.iter().chain(&human).map(String::as_str).chain(metrics.lines()) {
             assert!(!text.to_ascii_uppercase().contains("ZEBEDEE"), "{text}");
             assert!(!text.contains("eyJ"), "a token in {text}");
@@ -69,6 +77,13 @@ impl Watched {
             }
         }
     }
+}
+
+/// All files of the journals that both gateways wrote.
+fn journal(folder: &Path) -> String {
+    let files = std::fs::read_dir(folder.join("audit")).unwrap();
+    let texts = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+    texts.collect()
 }
 
 /// A gateway that logs for people.

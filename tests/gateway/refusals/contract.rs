@@ -100,6 +100,7 @@ const ROWS: &[Row] = &[
     row("body_unreadable",         400, "invalid",       BAD),
     row("several_patients",        400, "invalid",       BAD),
     row("nhs_number_invalid",      400, "value",         NHS_NUMBER),
+    row("audit_unavailable",       503, "transient",     INTERNAL),
     row("upstream_unreachable",    502, "transient",     Proxy),
     row("upstream_not_trusted",    502, "transient",     Proxy),
     row("upstream_invalid",        502, "transient",     Proxy),

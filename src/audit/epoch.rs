@@ -1,0 +1,201 @@
+//! The epoch that is being written: its files, its tree, and the key of its segment.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::PathBuf,
+    time::Instant,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use openssl::{
+    rand::rand_bytes,
+    symm::{Cipher, encrypt_aead},
+};
+use zeroize::Zeroizing;
+
+use super::{
+    age::{self, Recipient},
+    place::Place,
+    record::{Body, begun},
+    segment::{self, Head, Line, Previous},
+    tree::{self, Edge},
+};
+
+/// The key that the sealed parts of a segment's records are encrypted with.
+pub(super) type DataKey = Zeroizing<[u8; 32]>;
+
+/// The nonce for a record. No two records of a segment share one, and each segment has a key of its
+/// own, which is never used again after a fault.
+pub(super) fn nonce(seq: u64) -> [u8; 12] {
+    let mut nonce = [0; 12];
+    nonce.iter_mut().skip(4).zip(seq.to_be_bytes()).for_each(|(place, byte)| *place = byte);
+    nonce
+}
+
+/// What an epoch starts from.
+pub(super) struct Start<'s> {
+    pub(super) folder: PathBuf,
+    pub(super) number: u64,
+    pub(super) recipients: &'s [Recipient],
+    pub(super) previous: Vec<Previous>,
+    pub(super) open: Vec<Place>,
+}
+
+/// An epoch that records are added to.
+pub(super) struct Epoch {
+    folder: PathBuf,
+    number: u64,
+    file: File,
+    /// The first segment, locked: it tells other gateways that this epoch is being written.
+    _lock: File,
+    tree: Edge,
+    /// The trace of the last record.
+    last: String,
+    key: DataKey,
+    segment_bytes: usize,
+    segment_since: Instant,
+}
+
+impl Epoch {
+    /// Begins an epoch in a file of its own, durable with its first record.
+    pub(super) fn begin(start: Start<'_>) -> io::Result<Self> {
+        let place = Place { epoch: start.number, seq: 0 };
+        let path = start.folder.join(segment::name(place));
+        let begun = Self::begin_at(start, place);
+        if let Err(fault) = &begun
+            && fault.kind() != io::ErrorKind::AlreadyExists
+        {
+            // Nothing was promised of it; one that can't be removed is told of in the next head.
+            fs::remove_file(path).unwrap_or_default();
+        }
+        begun
+    }
+
+    fn begin_at(start: Start<'_>, place: Place) -> io::Result<Self> {
+        let file = create(&start.folder, place)?;
+        let lock = file.try_clone()?;
+        lock.try_lock().map_err(io::Error::from)?;
+        let mut epoch = Self {
+            folder: start.folder,
+            number: start.number,
+            file,
+            _lock: lock,
+            tree: Edge::default(),
+            last: segment::no_trace(),
+            key: Zeroizing::new([0; 32]),
+            segment_bytes: 0,
+            segment_since: Instant::now(),
+        };
+        let program = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
+        let head = Head { previous: start.previous, program: program.into(), ..Head::default() };
+        epoch.write_head("epoch", head, start.recipients, &start.open)?;
+        Ok(epoch)
+    }
+
+    pub(super) const fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(super) const fn tree(&self) -> &Edge {
+        &self.tree
+    }
+
+    pub(super) const fn segment_bytes(&self) -> usize {
+        self.segment_bytes
+    }
+
+    pub(super) const fn segment_since(&self) -> Instant {
+        self.segment_since
+    }
+
+    /// Follows the segment with a new one.
+    pub(super) fn rotate(&mut self, recipients: &[Recipient], open: &[Place]) -> io::Result<()> {
+        let place = Place { epoch: self.number, seq: self.tree.size() };
+        self.file = create(&self.folder, place)?;
+        (self.segment_bytes, self.segment_since) = (0, Instant::now());
+        self.write_head("segment", Head::default(), recipients, open)
+    }
+
+    /// The first record of a segment, with a new key.
+    fn write_head(
+        &mut self,
+        kind: &'static str,
+        head: Head,
+        recipients: &[Recipient],
+        open: &[Place],
+    ) -> io::Result<()> {
+        rand_bytes(&mut *self.key)?;
+        let head = Head {
+            key: STANDARD.encode(age::seal(&*self.key, recipients)?),
+            edge: self.tree.roots().iter().map(|root| STANDARD.encode(root)).collect(),
+            open: open.iter().map(Place::to_string).collect(),
+            ..head
+        };
+        let mut clear = begun(std::time::SystemTime::now());
+        clear.json("head", &head);
+        let body = Body { clear: clear.into_members(), sealed: Vec::new() };
+        let mut line = Vec::new();
+        self.encode(kind, None, &body, &mut line)?;
+        self.write(&line)?;
+        // The file's name is to be as durable as what stands in it.
+        File::open(&self.folder)?.sync_all()
+    }
+
+    /// Adds a record to the tree and its line to `out`.
+    pub(super) fn encode(
+        &mut self,
+        kind: &'static str,
+        intent: Option<Place>,
+        body: &Body,
+        out: &mut Vec<u8>,
+    ) -> io::Result<Place> {
+        let place = Place { epoch: self.number, seq: self.tree.size() };
+        let start = out.len();
+        segment::begin(&Line { place, before: &self.last, kind, intent }, out);
+        out.push(b',');
+        out.extend_from_slice(&body.clear);
+        if !body.sealed.is_empty() {
+            let sealed = self.seal(place, &body.sealed)?;
+            out.extend_from_slice(b",\"sealed\":\"");
+            let at = out.len();
+            out.resize(at + sealed.len().div_ceil(3) * 4, 0);
+            // The room is exactly what it needs.
+            STANDARD
+                .encode_slice(&sealed, out.get_mut(at..).unwrap_or_default())
+                .map_err(io::Error::other)?;
+            out.push(b'"');
+        }
+        out.push(b'}');
+        let leaf = tree::leaf(out.get(start..).unwrap_or_default());
+        out.push(b'\n');
+        self.tree.push(leaf);
+        self.last = segment::trace(&leaf);
+        Ok(place)
+    }
+
+    /// AES-256-GCM; a record's place is authenticated with it, so that no two can be exchanged.
+    fn seal(&self, place: Place, part: &[u8]) -> io::Result<Vec<u8>> {
+        let (nonce, about, mut tag) = (nonce(place.seq), place.to_string(), [0; 16]);
+        let cipher = Cipher::aes_256_gcm();
+        let sealed =
+            encrypt_aead(cipher, &*self.key, Some(&nonce), about.as_bytes(), part, &mut tag);
+        let mut sealed = sealed?;
+        sealed.extend_from_slice(&tag);
+        Ok(sealed)
+    }
+
+    /// Writes lines and waits until they are durable.
+    pub(super) fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.file.write_all(lines)?;
+        self.file.sync_data()?;
+        self.segment_bytes += lines.len();
+        Ok(())
+    }
+}
+
+fn create(folder: &std::path::Path, first: Place) -> io::Result<File> {
+    let path = folder.join(segment::name(first));
+    File::options().append(true).create_new(true).mode(0o600).open(path)
+}

@@ -1,0 +1,242 @@
+//! The journal of every access: no request reaches a provider unless its intent is on disk, and no
+//! record can be removed or changed without that showing. It has no switch.
+//!
+//! A request's own thread encodes its [`record`] and puts it into the [`queue`]; the one thread of
+//! the [`writer`] gives records their place in an [`epoch`] and makes them durable together. An epoch
+//! is a tree ([`tree`]) over lines in files ([`segment`]), of which signed [`checkpoint`]s leave the
+//! machine ([`witness`]). [`verify`] needs nothing but the files and a public key. What a caller wrote
+//! is encrypted with a key that only others can open ([`age`]); [`keys`] are files.
+//!
+//! `docs/audit.md` describes the format and what it holds against whom.
+
+pub mod age;
+pub mod checkpoint;
+mod epoch;
+pub mod keys;
+pub mod note;
+mod place;
+mod queue;
+pub mod read;
+pub mod record;
+mod recovery;
+mod refusals;
+pub mod segment;
+#[cfg(test)]
+mod tests;
+pub mod tree;
+pub mod verify;
+mod witness;
+mod writer;
+
+use std::{
+    fmt, fs, io,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::{self, JoinHandle},
+};
+
+use tokio::sync::oneshot;
+use tracing::{error, info};
+
+pub use place::{NotAPlace, Place};
+
+use crate::{
+    config::Audit,
+    telemetry::{Health, Record, Telemetry},
+};
+use epoch::{Epoch, Start};
+use keys::{KeyFault, Keys, SearchKey};
+use queue::{Entry, Queue};
+use record::{Certificate, Request};
+use refusals::Caller;
+use segment::{End, Previous};
+use witness::Witness;
+use writer::Writer;
+
+/// Why there is no journal, and therefore no gateway.
+#[derive(Debug, thiserror::Error)]
+pub enum NotOpened {
+    /// Its folder can't be written.
+    #[error("audit.directory: {}: {fault}; the journal must be writable", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        fault: io::Error,
+    },
+    /// A key can't be used.
+    #[error("{}", keys(.0))]
+    Keys(Vec<KeyFault>),
+    /// The system has no threads to give.
+    #[error("can't start threads: {0}")]
+    Threads(io::Error),
+}
+
+fn keys(faults: &[KeyFault]) -> String {
+    let lines = faults.iter().map(|fault| format!("{}: {fault}", fault.key));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The journal at work.
+pub struct Journal {
+    queue: Arc<Queue>,
+    search: SearchKey,
+    tickets: AtomicU64,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Journal({} waiting)", self.queue.len())
+    }
+}
+
+/// An intent: whoever has one owes its outcome.
+#[derive(Debug)]
+pub struct Ticket(u64);
+
+/// Tells whether an intent is durable.
+#[derive(Debug)]
+pub struct Durable(oneshot::Receiver<bool>);
+
+impl Durable {
+    /// Waits until the intent is durable, or can't be made so: then false.
+    pub async fn wait(self) -> bool {
+        self.0.await.unwrap_or(false)
+    }
+}
+
+impl Journal {
+    /// Opens the journal, tells what became of the epochs before, and begins a new one.
+    ///
+    /// # Errors
+    /// [`NotOpened`].
+    pub fn open(
+        settings: &Audit,
+        keys: Keys,
+        health: Arc<Health>,
+        telemetry: Arc<Telemetry>,
+    ) -> Result<Self, NotOpened> {
+        let folder = &settings.directory;
+        let fault = |fault| NotOpened::Folder { folder: folder.clone(), fault };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(fault)?;
+        let found = recovery::look(folder).map_err(fault)?;
+        found.previous.iter().for_each(|previous| tell(folder, previous));
+        let epoch = Epoch::begin(Start {
+            folder: folder.clone(),
+            number: found.next,
+            recipients: &keys.recipients,
+            previous: found.previous,
+            open: found.open.iter().copied().collect(),
+        });
+        let mut epoch = epoch.map_err(fault)?;
+        close_open(&mut epoch, &found.open).map_err(fault)?;
+        let witness = Witness::start(settings, Arc::clone(&telemetry));
+        let witness = witness.map_err(NotOpened::Threads)?;
+        let queue = Arc::new(Queue::new());
+        let search = keys.search.clone();
+        let shared = Arc::clone(&queue);
+        let writer = Writer::new(shared, settings.clone(), keys, health, telemetry, witness, epoch);
+        let writer = thread::Builder::new().name("audit".into()).spawn(move || writer.run());
+        let writer = Mutex::new(Some(writer.map_err(NotOpened::Threads)?));
+        Ok(Self { queue, search, tickets: AtomicU64::new(0), writer })
+    }
+
+    /// Puts down that a request is about to be sent. None when too much waits already.
+    pub fn intend(&self, request: &Request<'_>) -> Option<(Ticket, Durable)> {
+        let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
+        let (durable, told) = oneshot::channel();
+        let body = record::intent(request, &self.search);
+        let queued = self.queue.push(Entry::Intent { ticket, body, durable });
+        queued.then_some((Ticket(ticket), Durable(told)))
+    }
+
+    /// Puts down how a request ended.
+    pub fn outcome(&self, Ticket(ticket): &Ticket, ended: &Record<'_>) {
+        let body = record::outcome(ended);
+        if !self.queue.push(Entry::Outcome { ticket: *ticket, body }) {
+            // Its intent will be found without an outcome.
+            error!("audit journal has no room for an outcome");
+        }
+    }
+
+    /// Puts down that a request of a known caller was refused.
+    pub fn refused(&self, request: &Request<'_>, ended: &Record<'_>) {
+        let caller = match (&request.consumer, &request.certificate) {
+            (Some((asid, _)), _) => Caller::Consumer(*asid),
+            (None, Some(certificate)) => of_certificate(certificate),
+            (None, None) => Caller::from_network(request.client),
+        };
+        let body = record::refusal(request, ended, &self.search);
+        self.refuse(caller, ended, Some(body));
+    }
+
+    /// Puts down a refusal before there was a request. One without a certificate is only counted.
+    pub fn refused_at_front(&self, certificate: Option<Certificate<'_>>, ended: &Record<'_>) {
+        match certificate {
+            Some(certificate) => {
+                let body = record::refusal_at_front(ended, certificate);
+                self.refuse(of_certificate(&certificate), ended, Some(body));
+            }
+            None => self.refuse(Caller::from_network(ended.client), ended, None),
+        }
+    }
+
+    fn refuse(&self, caller: Caller, ended: &Record<'_>, body: Option<record::Body>) {
+        let fault = ended.fault.unwrap_or("refused");
+        // Where a flood leaves no room, the metrics count it still.
+        self.queue.push(Entry::Refusal { caller, fault, body });
+    }
+
+    /// Puts down what happened to the gateway itself.
+    pub fn event(&self, kind: &'static str, note: &str) {
+        if !self.queue.push(Entry::Event { kind, body: record::event(note) }) {
+            error!(kind, note, "audit journal has no room for an event");
+        }
+    }
+
+    /// Writes what waits and ends the epoch. What comes after that is not written.
+    pub fn close(&self) {
+        self.queue.close();
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // A panic of the thread was reported by the panic hook already.
+        writer.map(JoinHandle::join).transpose().unwrap_or_default();
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn of_certificate(certificate: &Certificate<'_>) -> Caller {
+    let [a, b, c, d, e, f, g, h, ..] = certificate.sha256;
+    Caller::Certificate([a, b, c, d, e, f, g, h])
+}
+
+/// Tells the log how an epoch ended before this start.
+fn tell(folder: &Path, previous: &Previous) {
+    let (epoch, records) = (previous.epoch, previous.size.unwrap_or_default());
+    let folder = folder.display();
+    match previous.ended {
+        End::Stopped => {}
+        End::Running => info!(%folder, epoch, "another gateway is writing this epoch"),
+        End::Cut | End::Failed => {
+            info!(%folder, epoch, records, "audit journal had not been closed");
+        }
+    }
+}
+
+/// Gives every intent that a gateway left behind its outcome: nobody knows it.
+fn close_open(epoch: &mut Epoch, open: &std::collections::BTreeSet<Place>) -> io::Result<()> {
+    let mut lines = Vec::new();
+    for intent in open {
+        epoch.encode("outcome", Some(*intent), &writer::unknown(), &mut lines)?;
+    }
+    if lines.is_empty() { Ok(()) } else { epoch.write(&lines) }
+}

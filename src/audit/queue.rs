@@ -1,0 +1,161 @@
+//! What waits to be written: a bounded queue without locks, and the waking of its one writer.
+
+use std::{
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread::{self, Thread},
+    time::Duration,
+};
+
+use crossbeam_queue::ArrayQueue;
+use tokio::sync::oneshot;
+
+use super::{record::Body, refusals::Caller};
+
+/// How much may wait. Outcomes may take all of it, intents half, refusals a quarter: what was
+/// admitted can always be recorded.
+const ROOM: usize = 16_384;
+/// So many waiters start a commit at once.
+pub(super) const TOGETHER: usize = 64;
+
+/// Something to be written.
+#[derive(Debug)]
+pub(super) enum Entry {
+    /// A request is about to be sent, as soon as this is durable.
+    Intent { ticket: u64, body: Body, durable: oneshot::Sender<bool> },
+    /// It has ended.
+    Outcome { ticket: u64, body: Body },
+    /// A request was not let pass; without a body it is only counted.
+    Refusal { caller: Caller, fault: &'static str, body: Option<Body> },
+    /// Something happened to the gateway itself.
+    Event { kind: &'static str, body: Body },
+}
+
+/// The queue.
+#[derive(Debug)]
+pub(super) struct Queue {
+    entries: ArrayQueue<Entry>,
+    /// Intents in the queue.
+    waiting: AtomicUsize,
+    /// So many of them wake the writer; it sets this before it sleeps.
+    wake_at: AtomicUsize,
+    closing: AtomicBool,
+    writer: OnceLock<Thread>,
+}
+
+impl Queue {
+    pub(super) fn new() -> Self {
+        Self {
+            entries: ArrayQueue::new(ROOM),
+            waiting: AtomicUsize::new(0),
+            wake_at: AtomicUsize::new(usize::MAX),
+            closing: AtomicBool::new(false),
+            writer: OnceLock::new(),
+        }
+    }
+
+    /// Adds an entry, unless what its kind may take is taken.
+    pub(super) fn push(&self, entry: Entry) -> bool {
+        let (room, waits) = match entry {
+            Entry::Intent { .. } => (ROOM / 2, true),
+            Entry::Refusal { .. } => (ROOM / 4, false),
+            Entry::Outcome { .. } | Entry::Event { .. } => (ROOM, false),
+        };
+        if self.entries.len() >= room || self.entries.push(entry).is_err() {
+            return false;
+        }
+        if waits && self.waiting.fetch_add(1, Ordering::SeqCst) + 1 >= self.wake_at() {
+            self.wake();
+        }
+        true
+    }
+
+    fn wake_at(&self) -> usize {
+        self.wake_at.load(Ordering::SeqCst)
+    }
+
+    fn wake(&self) {
+        self.writer.get().into_iter().for_each(Thread::unpark);
+    }
+
+    /// The next entry.
+    pub(super) fn pop(&self) -> Option<Entry> {
+        let entry = self.entries.pop();
+        if let Some(Entry::Intent { .. }) = entry {
+            self.waiting.fetch_sub(1, Ordering::SeqCst);
+        }
+        entry
+    }
+
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Lets the writer sleep, until so many waiters are in the queue, it closes, or time is up.
+    pub(super) fn sleep(&self, waiters: usize, most: Duration) {
+        self.wake_at.store(waiters.max(1), Ordering::SeqCst);
+        if self.waiting.load(Ordering::SeqCst) < waiters.max(1) && !self.is_closing() {
+            thread::park_timeout(most);
+        }
+        self.wake_at.store(usize::MAX, Ordering::SeqCst);
+    }
+
+    /// Makes the thread that calls this the one that is woken.
+    pub(super) fn serve(&self) {
+        self.writer.get_or_init(thread::current);
+    }
+
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal() -> Entry {
+        Entry::Refusal { caller: Caller::Network(None), fault: "overloaded", body: None }
+    }
+
+    fn intent() -> Entry {
+        let (durable, _) = oneshot::channel();
+        Entry::Intent { ticket: 0, body: Body::default(), durable }
+    }
+
+    #[test]
+    fn a_flood_of_refusals_leaves_room_for_what_was_admitted() {
+        let queue = Queue::new();
+        let taken = |entry: fn() -> Entry| (0..).take_while(|_| queue.push(entry())).count();
+        assert_eq!(taken(refusal), ROOM / 4);
+        assert_eq!(taken(intent), ROOM / 4);
+        assert_eq!(taken(|| Entry::Outcome { ticket: 0, body: Body::default() }), ROOM / 2);
+        let popped = std::iter::from_fn(|| queue.pop()).count();
+        assert_eq!((popped, queue.len()), (ROOM, 0));
+        assert_eq!(queue.waiting.load(Ordering::SeqCst), 0);
+    }
+
+    #[test]
+    fn waiters_wake_the_writer() {
+        let queue = std::sync::Arc::new(Queue::new());
+        let sleeper = std::sync::Arc::clone(&queue);
+        let writer = thread::spawn(move || {
+            sleeper.serve();
+            sleeper.sleep(2, Duration::from_secs(60));
+            sleeper.len()
+        });
+        while queue.wake_at() != 2 {
+            thread::yield_now();
+        }
+        assert!(queue.push(refusal()) && queue.push(intent()) && queue.push(intent()));
+        assert_eq!(writer.join().unwrap(), 3);
+    }
+}

@@ -1,0 +1,178 @@
+//! Reads the records of a journal, and opens what is sealed in them.
+
+use std::{
+    fs::File,
+    io::{self, BufReader},
+    path::Path,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use openssl::symm::{Cipher, decrypt_aead};
+use serde_json::Value;
+
+use super::{
+    age::Identity,
+    checkpoint::Checkpoint,
+    epoch::{DataKey, nonce},
+    note::{self, Verifier},
+    place::Place,
+    recovery,
+    segment::{self, Line},
+    tree::{self, Hash},
+};
+
+/// Calls `each` with the bytes of every record, in order, until it says no.
+///
+/// # Errors
+/// When a file can't be read.
+pub fn each(
+    folder: &Path,
+    mut each: impl FnMut(&Line<'_>, &[u8]) -> io::Result<bool>,
+) -> io::Result<()> {
+    for segments in segment::list(folder)?.into_values() {
+        for segment in segments {
+            let mut file = BufReader::with_capacity(1 << 20, File::open(&segment.path)?);
+            let mut line = Vec::new();
+            while segment::next(&mut file, &mut line)? == Some(true) {
+                // What is no record is for `verify` to name.
+                if let Some(read) = Line::read(&line)
+                    && !each(&read, &line)?
+                {
+                    return Ok(());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Opens sealed parts, segment by segment as they are read.
+#[derive(Debug)]
+pub struct Opener {
+    identity: Identity,
+    key: Option<DataKey>,
+}
+
+impl Opener {
+    /// With the private key of somebody to whom the journal is sealed.
+    pub const fn new(identity: Identity) -> Self {
+        Self { identity, key: None }
+    }
+
+    /// Takes the key of the segment that begins with this record.
+    pub fn take_key(&mut self, line: &[u8]) {
+        let sealed = recovery::head(line).and_then(|head| STANDARD.decode(head.key).ok());
+        let key = sealed.and_then(|sealed| self.identity.open(&sealed).ok());
+        self.key = key.and_then(|key| key.as_slice().try_into().ok()).map(DataKey::new);
+    }
+
+    /// What a record has sealed; none when it has nothing, or not for this key.
+    pub fn open(&self, place: Place, record: &Value) -> Option<Value> {
+        let sealed = STANDARD.decode(record.get("sealed")?.as_str()?).ok()?;
+        let (sealed, tag) = sealed.split_at_checked(sealed.len().checked_sub(16)?)?;
+        let (nonce, about) = (nonce(place.seq), place.to_string());
+        let key = self.key.as_ref()?;
+        let cipher = Cipher::aes_256_gcm();
+        let open = decrypt_aead(cipher, &**key, Some(&nonce), about.as_bytes(), sealed, tag);
+        serde_json::from_slice(&open.ok()?).ok()
+    }
+}
+
+/// Why there is no proof of a record.
+#[derive(Debug, thiserror::Error)]
+pub enum NotProven {
+    /// A file can't be read.
+    #[error(transparent)]
+    Unreadable(#[from] io::Error),
+    /// There is no such record.
+    #[error("there is no such record")]
+    NoSuchRecord,
+    /// No checkpoint covers it.
+    #[error("no checkpoint that this key signed covers it")]
+    NotCovered,
+    /// The journal is not what its checkpoint says.
+    #[error("the journal is not what its checkpoint says; audit verify names what was changed")]
+    Differs,
+}
+
+/// A proof (c2sp.org/tlog-proof) that a record is in the journal, with the record in it.
+///
+/// # Errors
+/// [`NotProven`].
+pub fn prove(folder: &Path, place: Place, keys: &[Verifier]) -> Result<String, NotProven> {
+    let (mut leaves, mut record) = (Vec::<Hash>::new(), None);
+    for segment in segment::list(folder)?.remove(&place.epoch).unwrap_or_default() {
+        let mut file = BufReader::with_capacity(1 << 20, File::open(&segment.path)?);
+        let mut line = Vec::new();
+        while segment::next(&mut file, &mut line)? == Some(true) {
+            if leaves.len() as u64 == place.seq {
+                record = Some(line.clone());
+            }
+            leaves.push(tree::leaf(&line));
+        }
+    }
+    let record = record.ok_or(NotProven::NoSuchRecord)?;
+    let path = folder.join(segment::checkpoints_name(place.epoch));
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let covers = |signed: &&str| {
+        let checkpoint = Checkpoint::open(signed, keys).ok()?;
+        let size = usize::try_from(checkpoint.size).ok()?;
+        (checkpoint.size > place.seq && size <= leaves.len()).then_some((checkpoint, size))
+    };
+    let (notes, _) = note::split(&text);
+    let found = notes.iter().rev().find_map(|signed| Some((signed, covers(signed)?)));
+    let (signed, (checkpoint, size)) = found.ok_or(NotProven::NotCovered)?;
+    let index = usize::try_from(place.seq).or(Err(NotProven::NoSuchRecord))?;
+    let path = tree::path(index, leaves.get(..size).unwrap_or_default());
+    let root = tree::root_by_path(tree::leaf(&record), place.seq, checkpoint.size, &path);
+    if root != Some(checkpoint.root) {
+        return Err(NotProven::Differs);
+    }
+    let path: String = path.iter().map(|hash| format!("{}\n", STANDARD.encode(hash))).collect();
+    let (extra, index) = (STANDARD.encode(record), place.seq);
+    Ok(format!("{PROOF}\nextra {extra}\nindex {index}\n{path}\n{signed}"))
+}
+
+const PROOF: &str = "c2sp.org/tlog-proof@v1";
+
+/// Why a proof proves nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAProof {
+    /// It has another form.
+    #[error("is no proof of this kind: {0}")]
+    Form(&'static str),
+    /// Its checkpoint is not believed.
+    #[error("its checkpoint {0}")]
+    Checkpoint(#[from] super::checkpoint::NotACheckpoint),
+    /// The record is not what the checkpoint covers.
+    #[error("the record is not in the journal of which the checkpoint was signed")]
+    Differs,
+}
+
+/// The record that a proof proves, and the checkpoint by which it does.
+///
+/// # Errors
+/// [`NotAProof`].
+pub fn check_proof(proof: &str, keys: &[Verifier]) -> Result<(String, Checkpoint), NotAProof> {
+    let rest = proof.strip_prefix(PROOF).and_then(|rest| rest.strip_prefix('\n'));
+    let rest = rest.ok_or(NotAProof::Form("its first line is another"))?;
+    let (head, signed) = rest.split_once("\n\n").ok_or(NotAProof::Form("it has no checkpoint"))?;
+    let mut lines = head.lines();
+    let record = lines.next().and_then(|line| line.strip_prefix("extra "));
+    let record = record.and_then(|record| STANDARD.decode(record).ok());
+    let record = record.ok_or(NotAProof::Form("it does not hold the record"))?;
+    let index = lines.next().and_then(|line| line.strip_prefix("index ")?.parse().ok());
+    let index: u64 = index.ok_or(NotAProof::Form("it does not say which record"))?;
+    let hash = |line: &str| STANDARD.decode(line).ok()?.try_into().ok();
+    let path: Option<Vec<Hash>> = lines.map(hash).collect();
+    let path = path.ok_or(NotAProof::Form("a line of it is no hash"))?;
+    let checkpoint = Checkpoint::open(signed, keys)?;
+    let root = tree::root_by_path(tree::leaf(&record), index, checkpoint.size, &path);
+    let place = Line::read(&record).map(|line| line.place);
+    let is_there = place == Some(Place { epoch: checkpoint.epoch, seq: index });
+    if root != Some(checkpoint.root) || !is_there {
+        return Err(NotAProof::Differs);
+    }
+    let record = String::from_utf8(record).or(Err(NotAProof::Form("its record is no text")))?;
+    Ok((record, checkpoint))
+}

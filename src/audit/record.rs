@@ -1,0 +1,437 @@
+//! What is written of a request. It is encoded on the request's own thread, into a part that
+//! everybody may read and one that is sealed; the writer puts the record's place before both.
+//!
+//! Whatever a caller wrote stands in the sealed part: path, query, claims, a trace id that is no
+//! UUID. The other part holds what is registered, words of ours, numbers, and keyed hashes.
+
+use std::{
+    net::IpAddr,
+    sync::OnceLock,
+    time::{Duration, Instant, SystemTime},
+};
+
+use gpconnect::{
+    decide::Filled,
+    interaction::InteractionId,
+    names::{Asid, OdsCode, TraceId},
+    patients::{Patient, Patients},
+    rejection::Reason,
+    token::{self, Claims, Given, Identifiers, OneOrMany, Payload, Text},
+};
+
+use super::keys::{SearchKey, Subject};
+use crate::telemetry::{Object, Record};
+
+/// The version of the schema that records are written in (`docs/audit.md`).
+pub const VERSION: u64 = 1;
+
+/// A record without its place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Body {
+    /// Members of a JSON object, without its braces.
+    pub(super) clear: Vec<u8>,
+    /// A whole JSON object that is to be sealed, or nothing.
+    pub(super) sealed: Vec<u8>,
+}
+
+/// A request, as far as it is known when it is let pass or refused. It has no `Debug`: it holds all
+/// that a caller wrote.
+pub struct Request<'r> {
+    /// When its head was complete.
+    pub at: SystemTime,
+    /// Its trace id: sent, or our own.
+    pub trace_id: TraceId,
+    /// The trace id as it was sent, when that is another.
+    pub sent_trace_id: Option<&'r str>,
+    /// The listener that it came through.
+    pub listener: &'r str,
+    /// The caller's address.
+    pub client: Option<IpAddr>,
+    /// The caller's certificate, when it has an accepted one.
+    pub certificate: Option<Certificate<'r>>,
+    /// `ods` or `proxy`.
+    pub form: Option<&'static str>,
+    /// The consumer system and its organisation.
+    pub consumer: Option<(Asid, OdsCode)>,
+    /// The practice.
+    pub practice: Option<OdsCode>,
+    /// The practice's system that is asked, and its service root.
+    pub provider: Option<(Asid, &'r str)>,
+    /// The interaction.
+    pub interaction: Option<InteractionId>,
+    /// The verb, as it was sent.
+    pub verb: &'r str,
+    /// Path and query: behind the service root where that is known, else as they were sent.
+    pub path: &'r str,
+    /// What was filled in for the consumer.
+    pub filled: Filled,
+    /// What is wrong with it but only reported.
+    pub reported: &'r [Reason],
+    /// Whom query and body name.
+    pub patients: &'r Patients,
+    /// The claims of its token.
+    pub claims: Option<&'r Payload>,
+    /// The snapshot that decided it.
+    pub generation: u64,
+    /// How old the directory was by which it was decided.
+    pub directory_age: Duration,
+}
+
+/// A client certificate.
+#[derive(Clone, Copy)]
+pub struct Certificate<'c> {
+    /// Whose it is.
+    pub subject: &'c str,
+    /// Its serial number in hexadecimal.
+    pub serial: &'c str,
+    /// Its SHA-256.
+    pub sha256: [u8; 32],
+}
+
+/// The microseconds since this process first asked: they show what a changed clock hides.
+fn monotonic() -> u128 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_micros()
+}
+
+/// The record of a request that is let pass, before anything of it is sent.
+pub fn intent(request: &Request<'_>, key: &SearchKey) -> Body {
+    let claims = request.claims.and_then(|payload| token::read(payload).ok());
+    let mut clear = begun(request.at);
+    describe(request, claims.as_ref(), key, &mut clear);
+    Body { clear: clear.into_members(), sealed: sealed(request, claims.as_ref()) }
+}
+
+/// The record of how a request ended that was let pass.
+pub fn outcome(record: &Record<'_>) -> Body {
+    let mut clear = begun(SystemTime::now());
+    record.trace_id.iter().for_each(|id| clear.word("trace_id", id.as_str()));
+    ended(record, &mut clear);
+    Body { clear: clear.into_members(), sealed: Vec::new() }
+}
+
+/// The record of a request that was not let pass.
+pub fn refusal(request: &Request<'_>, record: &Record<'_>, key: &SearchKey) -> Body {
+    let claims = request.claims.and_then(|payload| token::read(payload).ok());
+    let mut clear = begun(request.at);
+    describe(request, claims.as_ref(), key, &mut clear);
+    ended(record, &mut clear);
+    Body { clear: clear.into_members(), sealed: sealed(request, claims.as_ref()) }
+}
+
+/// The record of a refusal before there was a request to speak of, of a caller that is known.
+pub fn refusal_at_front(record: &Record<'_>, certificate: Certificate<'_>) -> Body {
+    let mut clear = begun(record.at);
+    record.trace_id.iter().for_each(|id| clear.word("trace_id", id.as_str()));
+    clear.text("listener", record.listener);
+    record.client.iter().for_each(|client| clear.address("client", *client));
+    certificate.write(&mut clear);
+    ended(record, &mut clear);
+    Body { clear: clear.into_members(), sealed: Vec::new() }
+}
+
+/// The record of something that happened to the gateway itself.
+pub fn event(note: &str) -> Body {
+    let mut clear = begun(SystemTime::now());
+    clear.text("note", note);
+    Body { clear: clear.into_members(), sealed: Vec::new() }
+}
+
+pub(super) fn begun(at: SystemTime) -> Object {
+    let mut clear = Object::with_room(1_024);
+    clear.exact_moment("time", at);
+    clear.number("monotonic_us", monotonic());
+    clear
+}
+
+fn describe(
+    request: &Request<'_>,
+    claims: Option<&Claims<'_>>,
+    key: &SearchKey,
+    clear: &mut Object,
+) {
+    clear.word("trace_id", request.trace_id.as_str());
+    clear.text("listener", request.listener);
+    request.client.iter().for_each(|client| clear.address("client", *client));
+    request.certificate.iter().for_each(|certificate| certificate.write(clear));
+    if let Some((asid, organisation)) = &request.consumer {
+        clear.word("consumer", asid.as_str());
+        clear.word("organisation", organisation.as_str());
+    }
+    request.practice.iter().for_each(|code| clear.word("practice", code.as_str()));
+    if let Some((asid, service_root)) = &request.provider {
+        clear.word("provider", asid.as_str());
+        clear.text("service_root", service_root);
+    }
+    request.interaction.iter().for_each(|id| clear.word("interaction", id.short()));
+    request.form.iter().for_each(|form| clear.word("form", form));
+    clear.texts("filled", request.filled.names());
+    clear.texts("reported", request.reported.iter().map(|reason| reason.check().name()));
+    clear.word("patients", request.patients.word());
+    clear.nested("hashes", |hashes| hash(request, claims, key, hashes));
+    clear.number("generation", request.generation);
+    clear.number("directory_age_s", request.directory_age.as_secs());
+}
+
+/// The keyed hashes by which the record is found.
+fn hash(request: &Request<'_>, claims: Option<&Claims<'_>>, key: &SearchKey, hashes: &mut Object) {
+    let numbers = request.patients.iter().map(|patient| match patient {
+        Patient::Number(number) => key.hash(Subject::NhsNumber, &[number.digits()]),
+        Patient::Other(text) => key.hash(Subject::NhsNumber, &[text.expose()]),
+    });
+    let numbers: Vec<_> = numbers.collect();
+    hashes.texts(Subject::NhsNumber.word(), numbers.iter().map(String::as_str));
+    if let Some(((_, root), resource)) = request.provider.zip(resource(request.path)) {
+        hashes.word(Subject::Resource.word(), &key.hash(Subject::Resource, &[root, "/", resource]));
+    }
+    if let Some(user) = claims.and_then(|claims| claims.sub.text()) {
+        hashes.word(Subject::User.word(), &key.hash(Subject::User, &[user]));
+    }
+}
+
+/// `Patient/17` of `Patient/17?x`: the one resource that a path names.
+fn resource(path: &str) -> Option<&str> {
+    let path = path.split('?').next()?;
+    let (kind, id) = path.split_once('/')?;
+    let good = !kind.is_empty() && !kind.starts_with('$') && !id.is_empty() && !id.contains('/');
+    good.then_some(path)
+}
+
+fn ended(record: &Record<'_>, clear: &mut Object) {
+    clear.word("result", record.result().as_str());
+    match record.status {
+        Some(status) => clear.number("status", status),
+        None => clear.null("status"),
+    }
+    record.fault.iter().for_each(|fault| clear.word("fault", fault));
+    record.note.iter().for_each(|note| clear.text("note", note));
+    clear.word("origin", record.origin.as_str());
+    record.issuer.iter().for_each(|name| clear.text("issuer", name));
+    record.token.token_id.iter().for_each(|id| clear.word("jti", id.as_str()));
+    clear.milliseconds("duration_ms", record.duration);
+    record.upstream.iter().for_each(|time| clear.milliseconds("upstream_ms", *time));
+    if record.tries > 0 {
+        clear.number("tries", record.tries);
+    }
+    clear.number("received_bytes", record.received);
+    clear.number("sent_bytes", record.sent);
+}
+
+impl Certificate<'_> {
+    fn write(&self, clear: &mut Object) {
+        clear.nested("certificate", |clear| {
+            clear.text("subject", self.subject);
+            clear.text("serial", self.serial);
+            let digits = self.sha256.iter().map(|byte| format!("{byte:02x}"));
+            clear.word("sha256", &digits.collect::<String>());
+        });
+    }
+}
+
+/// What only those may read to whom the journal is sealed.
+fn sealed(request: &Request<'_>, claims: Option<&Claims<'_>>) -> Vec<u8> {
+    let mut sealed = Object::with_room(768);
+    sealed.text("verb", request.verb);
+    sealed.text("path", request.path);
+    request.sent_trace_id.iter().for_each(|sent| sealed.text("sent_trace_id", sent));
+    sealed.texts(
+        "patients",
+        request.patients.iter().map(|patient| match patient {
+            Patient::Number(number) => number.digits(),
+            Patient::Other(text) => text.expose(),
+        }),
+    );
+    if let Patients::Unreadable(why) = request.patients {
+        sealed.text("patients_unreadable", why);
+    }
+    if let Some(claims) = claims {
+        write_claims(claims, &mut sealed);
+    }
+    let mut text = sealed.into_line();
+    text.pop();
+    text
+}
+
+const ODS_CODE: [&str; 2] = [
+    "https://fhir.nhs.uk/Id/ods-organization-code",
+    "http://fhir.nhs.net/Id/ods-organization-code",
+];
+const USER_ID: [&str; 2] =
+    ["https://fhir.nhs.uk/Id/sds-user-id", "http://fhir.nhs.net/sds-user-id"];
+
+/// Who the user is, of which organisation, at which device, as the token says it.
+fn write_claims(claims: &Claims<'_>, sealed: &mut Object) {
+    let text = |to: &mut Object, name: &'static str, given: &Given<Text<'_>>| {
+        given.text().iter().for_each(|text| to.text(name, text));
+    };
+    sealed.nested("user", |user| {
+        text(user, "sub", &claims.sub);
+        let Some(given) = claims.practitioner.value() else { return };
+        text(user, "id", &given.id);
+        write_name(given.name.value(), user);
+        if let Some(ids) = given.identifier.value() {
+            write_user_ids(ids, user);
+        }
+    });
+    sealed.nested("user_organisation", |to| {
+        let Some(given) = claims.organization.value() else { return };
+        text(to, "name", &given.name);
+        let code = given.identifier.value().and_then(|ids| ids.of(&ODS_CODE).ok());
+        code.iter().for_each(|code| to.text("ods_code", code));
+    });
+    sealed.nested("device", |to| {
+        let Some(given) = claims.device.value() else { return };
+        text(to, "model", &given.model);
+        text(to, "version", &given.version);
+        if let Some(id) = given.identifier.value().and_then(|ids| ids.first().value()) {
+            text(to, "system", &id.system);
+            text(to, "id", &id.value);
+        }
+    });
+    text(sealed, "iss", &claims.iss);
+    text(sealed, "reason", &claims.reason_for_request);
+    text(sealed, "scope", &claims.requested_scope);
+    // The token can name no other (gp-connect 12).
+    sealed.word("authority", "same as user");
+}
+
+fn write_name(name: Option<&OneOrMany<token::HumanName<'_>>>, user: &mut Object) {
+    let Some(name) = name.and_then(|names| names.first.value()) else { return };
+    let first = |given: Option<&Given<Text<'_>>>| given.and_then(Given::text).map(str::to_owned);
+    let family = first(name.family.value().map(|family| &family.first));
+    let given = first(name.given.value().map(|given| &given.first));
+    let prefix = first(name.prefix.value().map(|prefix| &prefix.first));
+    family.iter().for_each(|family| user.text("family", family));
+    given.iter().for_each(|given| user.text("given", given));
+    prefix.iter().for_each(|prefix| user.text("prefix", prefix));
+}
+
+fn write_user_ids(ids: &Identifiers<'_>, user: &mut Object) {
+    ids.of(&USER_ID).iter().for_each(|id| user.text("sds_user_id", id));
+    let role = ids.role_profile().ok().flatten();
+    role.iter().for_each(|role| user.text("role_profile", role));
+    // A role profile is of a smartcard (gp-connect 7.2).
+    user.flag("smartcard", role.is_some());
+    ids.local().iter().for_each(|local| user.text("local_id", local));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn key() -> SearchKey {
+        use base64::{Engine as _, engine::general_purpose::STANDARD};
+        let text = format!("AUDIT-SEARCH-KEY-1+{}", STANDARD.encode([7; 32]));
+        SearchKey::read(&text).unwrap()
+    }
+
+    fn parsed(members: &[u8]) -> Value {
+        let text = format!("{{{}}}", str::from_utf8(members).unwrap());
+        serde_json::from_str(&text).unwrap_or_else(|fault| panic!("{fault} in {text}"))
+    }
+
+    fn with_request<T>(test: impl FnOnce(&Request<'_>) -> T) -> T {
+        let number = "9000000009".parse().unwrap();
+        let payload = Payload::from_json(
+            json!({
+                "sub": "user 9000000017", "iss": "https://epr.example/9000000025",
+                "requesting_practitioner": {
+                    "id": "17", "name": [{"family": "Jones", "given": ["Ann"], "prefix": ["Dr"]}],
+                    "identifier": [
+                        {"system": "https://fhir.nhs.uk/Id/sds-user-id", "value": "UUID-1"},
+                        {"system": "https://fhir.nhs.uk/Id/sds-role-profile-id", "value": "R8000"},
+                    ],
+                },
+                "requesting_device": {"model": "EPR", "identifier": [{"system": "s", "value": "d"}]},
+            })
+            .to_string()
+            .into_bytes(),
+        );
+        test(&Request {
+            at: UNIX_EPOCH + Duration::from_micros(1_795_420_900_123_456),
+            trace_id: "629ea9ba-a077-4d99-b289-7a9b19fd4e03".parse().unwrap(),
+            sent_trace_id: Some("trace \"x\""),
+            listener: "consumers",
+            client: "192.0.2.7".parse().ok(),
+            certificate: Some(Certificate { subject: "CN=a", serial: "1F", sha256: [171; 32] }),
+            form: Some("ods"),
+            consumer: "200000000359".parse().ok().zip("RXX01".parse().ok()),
+            practice: "A20047".parse().ok(),
+            provider: Some(("990000000101".parse().unwrap(), "https://gp.example/A20047/fhir")),
+            interaction: Some(InteractionId::ReadPatient),
+            verb: "GET",
+            path: "Patient/17?x=9000000033",
+            filled: Filled { to: true, ..Filled::default() },
+            reported: &[],
+            patients: &Patients::One(Patient::Number(number)),
+            claims: Some(&payload),
+            generation: 4,
+            directory_age: Duration::from_secs(61),
+        })
+    }
+
+    #[test]
+    fn what_a_caller_wrote_is_sealed() {
+        let body = with_request(|request| intent(request, &key()));
+        let clear = String::from_utf8(body.clear.clone()).unwrap();
+        for secret in [
+            "9000000009",
+            "9000000017",
+            "9000000025",
+            "9000000033",
+            "Jones",
+            "UUID-1",
+            "R8000",
+            "trace \\\"x",
+            "Patient/17",
+            "epr.ex",
+        ] {
+            assert!(!clear.contains(secret), "{secret} in {clear}");
+        }
+        let clear = parsed(&body.clear);
+        assert_eq!(clear["time"], "2026-11-23T08:01:40.123456Z");
+        assert_eq!(clear["certificate"]["sha256"].as_str().unwrap(), "ab".repeat(32));
+        assert_eq!(clear["filled"], json!(["Ssp-To"]));
+        assert_eq!(clear["directory_age_s"], 61);
+        let root = "https://gp.example/A20047/fhir";
+        assert_eq!(
+            clear["hashes"],
+            json!({
+                "nhs_number": [key().hash(Subject::NhsNumber, &["9000000009"])],
+                "resource": key().hash(Subject::Resource, &[root, "/", "Patient/17"]),
+                "user": key().hash(Subject::User, &["user 9000000017"]),
+            })
+        );
+        let sealed: Value = serde_json::from_slice(&body.sealed).unwrap();
+        assert_eq!(
+            sealed,
+            json!({
+                "verb": "GET", "path": "Patient/17?x=9000000033", "sent_trace_id": "trace \"x\"",
+                "patients": ["9000000009"],
+                "user": {"sub": "user 9000000017", "id": "17", "family": "Jones", "given": "Ann",
+                    "prefix": "Dr", "sds_user_id": "UUID-1", "role_profile": "R8000", "smartcard": true},
+                "device": {"model": "EPR", "system": "s", "id": "d"},
+                "iss": "https://epr.example/9000000025", "authority": "same as user",
+            })
+        );
+    }
+
+    #[test]
+    fn one_resource_has_a_hash() {
+        for (path, expected) in [
+            ("Patient/17", Some("Patient/17")),
+            ("Patient/17?a=b/c", Some("Patient/17")),
+            ("Patient/17/Appointment", None),
+            ("Patient?identifier=x", None),
+            ("Patient/", None),
+            ("/17", None),
+            ("$gpc.x/1", None),
+        ] {
+            assert_eq!(resource(path), expected, "{path}");
+        }
+    }
+}

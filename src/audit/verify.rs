@@ -1,0 +1,396 @@
+//! Whether a journal is whole. It needs the files, a public key, and, against what the owner of the
+//! machine could do, checkpoints that had left it; no configuration, and no running gateway.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    fs::{self, File},
+    io::{self, BufReader},
+    path::Path,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::Serialize;
+
+use super::{
+    checkpoint::{Checkpoint, NotACheckpoint},
+    note::{self, NotSigned, Verifier},
+    place::Place,
+    recovery,
+    segment::{self, End, Line, Previous, Segment},
+    tree::{self, Edge, Hash},
+};
+
+/// What was found.
+#[derive(Debug, Default, Serialize)]
+pub struct Report {
+    /// What is wrong; nothing when the journal is whole.
+    pub faults: Vec<Fault>,
+    /// What is not wrong but should be known.
+    pub notes: Vec<Fault>,
+    /// Records that were read.
+    pub records: u64,
+    /// How many of them checkpoints cover that hold.
+    pub covered: u64,
+    /// Checkpoints that hold.
+    pub checkpoints: u64,
+    /// Epochs that were read.
+    pub epochs: u64,
+}
+
+/// One thing that was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// The epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
+    /// The first record that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<u64>,
+    /// The last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<u64>,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.epoch, self.from, self.to) {
+            (Some(epoch), Some(from), Some(to)) if to > from => {
+                write!(out, "records {epoch}/{from} to {epoch}/{to}: ")?;
+            }
+            (Some(epoch), Some(from), _) => write!(out, "record {epoch}/{from}: ")?,
+            (Some(epoch), None, _) => write!(out, "epoch {epoch}: ")?,
+            (None, ..) => {}
+        }
+        out.write_str(&self.what)
+    }
+}
+
+fn fault(epoch: u64, records: Option<(u64, u64)>, what: impl Into<String>) -> Fault {
+    let (from, to) = records.unzip();
+    Fault { epoch: Some(epoch), from, to, what: what.into() }
+}
+
+/// Checks the journal in a folder. `foreign` are texts with checkpoints that had left the machine,
+/// each with a name for it.
+///
+/// # Errors
+/// When a file can't be read.
+pub fn verify(
+    folder: &Path,
+    keys: &[Verifier],
+    foreign: &[(String, String)],
+) -> io::Result<Report> {
+    let mut report = Report::default();
+    let mut statements = BTreeMap::<u64, Vec<Checkpoint>>::new();
+    for (name, text) in foreign {
+        collect(name, text, keys, true, &mut statements, &mut report);
+    }
+    for number in checkpoint_files(folder)? {
+        let name = segment::checkpoints_name(number);
+        let text = String::from_utf8_lossy(&fs::read(folder.join(&name))?).into_owned();
+        collect(&name, &text, keys, false, &mut statements, &mut report);
+    }
+    // Read behind the checkpoints: a journal that is being written has what they cover.
+    let epochs = segment::list(folder)?;
+    let mut ends = BTreeMap::<u64, Previous>::new();
+    for segments in epochs.values() {
+        let head = segments.first().map(recovery::head_of).transpose()?.flatten();
+        let told = head.into_iter().flat_map(|head| head.previous);
+        ends.extend(told.filter(|told| told.ended != End::Running).map(|told| (told.epoch, told)));
+    }
+    let known = epochs.keys().chain(statements.keys()).chain(ends.keys()).copied();
+    let last = known.max().unwrap_or_default();
+    let mut open = BTreeSet::new();
+    for number in 1..=last {
+        let segments = epochs.get(&number).map(Vec::as_slice).unwrap_or_default();
+        let statements = statements.remove(&number).unwrap_or_default();
+        if segments.is_empty() {
+            if ends.get(&number).is_none_or(|end| end.size != Some(0)) {
+                report.faults.push(fault(number, None, "all of its files are missing"));
+            }
+            continue;
+        }
+        let walk = Walk::new(number, statements, ends.get(&number), number == last);
+        walk.run(segments, &mut open, &mut report)?;
+    }
+    if let Some(what) = (last == 0).then(|| "there is no journal here".to_owned()) {
+        report.faults.push(Fault { epoch: None, from: None, to: None, what });
+    }
+    for intent in open.iter().filter(|intent| intent.epoch < last) {
+        let what = "has no outcome";
+        report.notes.push(fault(intent.epoch, Some((intent.seq, intent.seq)), what));
+    }
+    Ok(report)
+}
+
+fn checkpoint_files(folder: &Path) -> io::Result<Vec<u64>> {
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let number = name.to_str().and_then(|name| name.strip_suffix(".checkpoints"));
+        numbers.extend(number.and_then(|number| number.parse::<u64>().ok()));
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// Takes the checkpoints of a text that hold by themselves.
+fn collect(
+    name: &str,
+    text: &str,
+    keys: &[Verifier],
+    foreign: bool,
+    statements: &mut BTreeMap<u64, Vec<Checkpoint>>,
+    report: &mut Report,
+) {
+    let other = |what: String| Fault { epoch: None, from: None, to: None, what };
+    let (notes, rest) = note::split(text);
+    for (number, signed) in notes.iter().enumerate() {
+        match Checkpoint::open(signed, keys) {
+            Ok(checkpoint) => statements.entry(checkpoint.epoch).or_default().push(checkpoint),
+            Err(NotACheckpoint::NotSigned(NotSigned::Unknown)) if !foreign => {
+                let what = format!("{name}: checkpoint {} is of another key", number + 1);
+                report.faults.push(other(what));
+            }
+            Err(why) => {
+                let what = format!("{name}: checkpoint {} {why}", number + 1);
+                report.faults.push(other(what));
+            }
+        }
+    }
+    if !rest.trim().is_empty() {
+        let what = format!("{name}: ends in the middle of a checkpoint");
+        report.notes.push(other(what));
+    }
+    if foreign && notes.is_empty() {
+        report.faults.push(other(format!("{name}: holds no checkpoint")));
+    }
+}
+
+/// One epoch, record by record.
+struct Walk<'w> {
+    epoch: u64,
+    /// What is to hold of it, by size.
+    statements: Vec<Checkpoint>,
+    end: Option<&'w Previous>,
+    is_last: bool,
+    tree: Edge,
+    /// The number that the next record should have.
+    expected: u64,
+    /// The trace of the last record that was read.
+    trace: String,
+    /// The last size at which a statement held.
+    held: u64,
+    checked: usize,
+    differs: bool,
+}
+
+impl<'w> Walk<'w> {
+    fn new(
+        epoch: u64,
+        mut statements: Vec<Checkpoint>,
+        end: Option<&'w Previous>,
+        is_last: bool,
+    ) -> Self {
+        statements.sort_by_key(|statement| statement.size);
+        Self {
+            epoch,
+            statements,
+            end,
+            is_last,
+            tree: Edge::default(),
+            expected: 0,
+            trace: segment::no_trace(),
+            held: 0,
+            checked: 0,
+            differs: false,
+        }
+    }
+
+    fn size(&self) -> Option<u64> {
+        self.end.and_then(|end| end.size)
+    }
+
+    fn run(
+        mut self,
+        segments: &[Segment],
+        open: &mut BTreeSet<Place>,
+        report: &mut Report,
+    ) -> io::Result<()> {
+        report.epochs += 1;
+        self.check_statements(report);
+        let (mut line, mut void) = (Vec::new(), 0_u64);
+        for segment in segments {
+            if segment.first.seq != self.expected {
+                self.jump(segment.first.seq, "the segment that follows begins elsewhere", report);
+            }
+            let mut file = BufReader::with_capacity(1 << 20, File::open(&segment.path)?);
+            while let Some(whole) = segment::next(&mut file, &mut line)? {
+                if self.size() == Some(self.tree.size()) {
+                    void += 1;
+                } else if whole {
+                    self.record(&line, segment, open, report);
+                } else {
+                    self.torn(report);
+                }
+            }
+        }
+        if void > 0 {
+            let at = self.tree.size();
+            let what = "is void: it was not durable when its epoch ended";
+            report.notes.push(fault(self.epoch, Some((at, at + void - 1)), what));
+        }
+        report.records += self.tree.size();
+        self.finish(report);
+        Ok(())
+    }
+
+    /// A last line without a line end: it is being written, or was when the gateway was killed.
+    fn torn(&self, report: &mut Report) {
+        let at = Some((self.expected, self.expected));
+        if self.is_last && self.end.is_none() {
+            report.notes.push(fault(self.epoch, at, "is not whole: it is being written"));
+        } else {
+            report.faults.push(fault(self.epoch, at, "is cut off"));
+        }
+    }
+
+    fn record(
+        &mut self,
+        line: &[u8],
+        segment: &Segment,
+        open: &mut BTreeSet<Place>,
+        report: &mut Report,
+    ) {
+        let leaf = tree::leaf(line);
+        let at = (self.expected, self.expected);
+        match Line::read(line) {
+            None => {
+                let what = "is no record: it was changed, or put there";
+                report.faults.push(fault(self.epoch, Some(at), what));
+                self.expected += 1;
+            }
+            Some(read) => {
+                self.check_place(&read, report);
+                self.check_content(line, &read, segment, open, report);
+                if read.place.epoch == self.epoch {
+                    self.expected = read.place.seq + 1;
+                }
+            }
+        }
+        self.trace = segment::trace(&leaf);
+        self.tree.push(leaf);
+        self.check_statements(report);
+    }
+
+    fn check_place(&mut self, read: &Line<'_>, report: &mut Report) {
+        let Place { epoch, seq } = read.place;
+        let here = Some((self.expected, self.expected));
+        if epoch != self.epoch {
+            let what = format!("in its place stands {} of another epoch", read.place);
+            report.faults.push(fault(self.epoch, here, what));
+        } else if seq > self.expected {
+            self.jump(seq, "missing", report);
+        } else if seq < self.expected {
+            let what = format!("stands behind {} again, or was moved there", self.expected - 1);
+            report.faults.push(fault(self.epoch, Some((seq, seq)), what));
+        } else if read.before != self.trace {
+            let before = seq.saturating_sub(1);
+            let what = "was changed: the next record has another trace of it";
+            report.faults.push(fault(self.epoch, Some((before, before)), what));
+        }
+    }
+
+    fn jump(&mut self, to: u64, what: &str, report: &mut Report) {
+        if to > self.expected {
+            let what = if what == "missing" { "missing" } else { "missing: their segment is gone" };
+            report.faults.push(fault(self.epoch, Some((self.expected, to - 1)), what));
+        } else {
+            report.faults.push(fault(self.epoch, Some((to, to)), what));
+        }
+        self.expected = to;
+    }
+
+    fn check_content(
+        &self,
+        line: &[u8],
+        read: &Line<'_>,
+        segment: &Segment,
+        open: &mut BTreeSet<Place>,
+        report: &mut Report,
+    ) {
+        let here = Some((read.place.seq, read.place.seq));
+        match (read.kind, read.intent) {
+            ("intent", _) => {
+                open.insert(read.place);
+            }
+            ("outcome", Some(intent)) if !open.remove(&intent) => {
+                let what = format!("is the outcome of {intent}, which is no open intent");
+                report.faults.push(fault(self.epoch, here, what));
+            }
+            ("epoch" | "segment", _) => {
+                let head = recovery::head(line);
+                let edge = head.and_then(|head| head.tree(read.place.seq));
+                if edge.as_ref() != Some(&self.tree) {
+                    let what = "begins a segment, but not behind the records before it";
+                    report.faults.push(fault(self.epoch, here, what));
+                }
+                if read.place != segment.first {
+                    let what = "begins a segment, but not the one that it stands in";
+                    report.faults.push(fault(self.epoch, here, what));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Holds the tree against what was signed of it at this size.
+    fn check_statements(&mut self, report: &mut Report) {
+        let size = self.tree.size();
+        let mut root = None::<Hash>;
+        while let Some(statement) = self.statements.get(self.checked)
+            && statement.size == size
+        {
+            self.checked += 1;
+            if *root.get_or_insert_with(|| self.tree.root()) == statement.root {
+                if !self.differs {
+                    self.held = size;
+                    report.checkpoints += 1;
+                }
+            } else if !std::mem::replace(&mut self.differs, true) {
+                let records = (self.held, size.saturating_sub(1).max(self.held));
+                let what = "are not what a checkpoint was signed for: something here was changed";
+                report.faults.push(fault(self.epoch, Some(records), what));
+            }
+        }
+    }
+
+    fn finish(mut self, report: &mut Report) {
+        let size = self.tree.size();
+        if let Some(last) = self.statements.last().filter(|last| last.size > size) {
+            let what = "missing: a checkpoint covers them; the end was cut off, or an older copy put \
+                        back";
+            report.faults.push(fault(self.epoch, Some((size, last.size - 1)), what));
+        }
+        if let Some((end, wanted)) = self.end.zip(self.size()) {
+            let root = end.root.as_ref().and_then(|root| STANDARD.decode(root).ok());
+            if size < wanted {
+                let what = "missing: a later epoch says that they are there";
+                report.faults.push(fault(self.epoch, Some((size, wanted - 1)), what));
+            } else if root.is_none_or(|root| root != self.tree.root()) {
+                let what = "is not what a later epoch says of it";
+                report.faults.push(fault(self.epoch, None, what));
+            } else if !self.differs {
+                // What a later epoch says is covered by that epoch's checkpoints.
+                self.held = self.held.max(size);
+            }
+        } else if !self.is_last {
+            let what = "no later epoch says how it ended: it may still be written";
+            report.notes.push(fault(self.epoch, None, what));
+        }
+        report.covered += self.held;
+    }
+}

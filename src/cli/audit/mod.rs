@@ -1,0 +1,60 @@
+//! `audit`: reads the journal, proves that it is whole, and makes its keys. Nothing here needs a
+//! configuration or a running gateway.
+
+mod keys;
+mod proof;
+mod search;
+mod verify;
+
+use std::{fs, path::Path};
+
+use clap::{Args, Subcommand};
+
+use super::Ended;
+use crate::audit::note::Verifier;
+
+pub(super) use keys::findings;
+
+/// Read the audit journal, and prove that it is whole.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Keys(keys::Arguments),
+    Verify(verify::Arguments),
+    Prove(proof::ProveArguments),
+    CheckProof(proof::CheckArguments),
+    Show(search::ShowArguments),
+    Search(Box<search::SearchArguments>),
+    Tail(search::TailArguments),
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Ended {
+    match &arguments.command {
+        Command::Keys(arguments) => keys::run(arguments),
+        Command::Verify(arguments) => verify::run(arguments),
+        Command::Prove(arguments) => proof::prove(arguments),
+        Command::CheckProof(arguments) => proof::check(arguments),
+        Command::Show(arguments) => search::show(arguments),
+        Command::Search(arguments) => search::search(arguments),
+        Command::Tail(arguments) => search::tail(arguments),
+    }
+}
+
+/// The public keys in a file, one a line: the one that signs, and those that did before it.
+fn verifiers(path: &Path) -> Result<Vec<Verifier>, String> {
+    let name = path.display();
+    let text = fs::read_to_string(path).map_err(|fault| format!("{name}: {fault}"))?;
+    let lines =
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let keys: Result<Vec<_>, _> = lines.map(Verifier::read).collect();
+    match keys {
+        Ok(keys) if keys.is_empty() => Err(format!("{name}: holds no public key")),
+        Ok(keys) => Ok(keys),
+        Err(fault) => Err(format!("{name}: holds a line that is no public key: {fault}")),
+    }
+}

@@ -1,0 +1,386 @@
+//! `audit show`, `audit search` and `audit tail`: records for people and for programs.
+
+use std::{
+    collections::HashSet,
+    fs, io,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use clap::Args;
+use serde_json::Value;
+
+use crate::{
+    audit::{
+        Place,
+        keys::{SearchKey, Subject, secret},
+        read::{self, Opener},
+        segment::Line,
+    },
+    cli::{
+        Ended, moment,
+        output::{Output, Table, complain, print},
+    },
+};
+
+/// Where the journal is, and how its records are shown.
+#[derive(Debug, Args)]
+struct Shown {
+    /// The journal's folder.
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+    /// The private key of somebody to whom the journal is sealed: shows patients and users too.
+    #[arg(long, value_name = "FILE")]
+    reader_key: Option<PathBuf>,
+    /// The form of records; JSON has one a line.
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
+    output: Output,
+}
+
+/// Show one record of the journal.
+///
+/// Exit code: 0 when it is there, 1 when it is not, 2 when the journal can't be read.
+///
+/// Example: gpconnect-gateway audit show /var/lib/gpconnect-gateway/audit 3/1204 --reader-key reader.key
+#[derive(Debug, Args)]
+pub(crate) struct ShowArguments {
+    #[command(flatten)]
+    shown: Shown,
+    /// The record: its epoch and its number in it.
+    #[arg(value_name = "EPOCH/SEQ")]
+    place: Place,
+}
+
+/// Find records of the journal.
+///
+/// All that is asked for must be so; an intent that is found brings its outcome with it. A search by patient or user needs the journal's search key:
+/// their hashes are what is compared, and no private key is needed. Reads all records.
+///
+/// Exit code: 0 when there are such records, 1 when there are none, 2 when it can't be searched.
+///
+/// Example: gpconnect-gateway audit search /var/lib/gpconnect-gateway/audit --nhs-number 9000000009 --search-key search.key
+#[derive(Debug, Args)]
+pub(crate) struct SearchArguments {
+    #[command(flatten)]
+    shown: Shown,
+    /// From this moment on: seconds since 1970, -3600 seconds from now, or 2026-11-23T08:00:00Z.
+    #[arg(long, value_name = "TIME", value_parser = moment::check, allow_hyphen_values = true)]
+    since: Option<String>,
+    /// Until this moment.
+    #[arg(long, value_name = "TIME", value_parser = moment::check, allow_hyphen_values = true)]
+    until: Option<String>,
+    /// The practice, by its ODS code.
+    #[arg(long, value_name = "ODS")]
+    practice: Option<String>,
+    /// The consumer system, by its ASID.
+    #[arg(long, value_name = "ASID")]
+    consumer: Option<String>,
+    /// The interaction, by its id as records have it.
+    #[arg(long, value_name = "ID")]
+    interaction: Option<String>,
+    /// The kind of record: intent, outcome, refusal, refusals, start, stop, reload and others.
+    #[arg(long)]
+    kind: Option<String>,
+    /// The word for what went wrong.
+    #[arg(long)]
+    fault: Option<String>,
+    /// The trace id.
+    #[arg(long, value_name = "UUID")]
+    trace_id: Option<String>,
+    /// A patient that query or body names.
+    #[arg(long, value_name = "NUMBER", requires = "search_key")]
+    nhs_number: Option<String>,
+    /// A resource that the path names: service root, "/", type, "/", logical id.
+    #[arg(long, value_name = "URL", requires = "search_key")]
+    resource: Option<String>,
+    /// A user, by the sub of the token.
+    #[arg(long, value_name = "SUB", requires = "search_key")]
+    user: Option<String>,
+    /// The file of the journal's search key.
+    #[arg(long, value_name = "FILE")]
+    search_key: Option<PathBuf>,
+    /// At most so many, the first ones.
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
+    limit: usize,
+}
+
+/// Show the last records of the journal.
+///
+/// Exit code: 0, or 2 when the journal can't be read.
+///
+/// Example: gpconnect-gateway audit tail /var/lib/gpconnect-gateway/audit --follow
+#[derive(Debug, Args)]
+pub(crate) struct TailArguments {
+    #[command(flatten)]
+    shown: Shown,
+    /// How many.
+    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 20)]
+    lines: usize,
+    /// Wait for more.
+    #[arg(short, long)]
+    follow: bool,
+}
+
+/// A record that is to be shown.
+struct Found {
+    place: Place,
+    record: Value,
+    /// What is sealed in it, opened.
+    opened: Option<Value>,
+}
+
+type Fault = String;
+
+/// Calls `keep` with each record, and gives those that it keeps, until it says enough.
+fn scan(
+    shown: &Shown,
+    mut keep: impl FnMut(&Line<'_>, &Value) -> Keep,
+) -> Result<Vec<Found>, Fault> {
+    let mut opener = shown.reader_key.as_deref().map(opener).transpose()?;
+    let mut found = Vec::new();
+    let each = |line: &Line<'_>, bytes: &[u8]| {
+        if let Some(opener) = opener.as_mut().filter(|_| matches!(line.kind, "epoch" | "segment")) {
+            opener.take_key(bytes);
+        }
+        let record = serde_json::from_slice(bytes).map_err(io::Error::from)?;
+        let keep = keep(line, &record);
+        if keep != Keep::Not {
+            let opened = opener.as_ref().and_then(|opener| opener.open(line.place, &record));
+            found.push(Found { place: line.place, record, opened });
+        }
+        Ok(keep != Keep::Last)
+    };
+    let read = read::each(&shown.folder, each);
+    read.map_err(|fault| format!("{}: {fault}", shown.folder.display()))?;
+    Ok(found)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    Not,
+    This,
+    Last,
+}
+
+fn opener(path: &Path) -> Result<Opener, Fault> {
+    let text = fs::read_to_string(path).map_err(|fault| format!("{}: {fault}", path.display()))?;
+    let mut keys = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    let key = keys.next().unwrap_or_default().parse();
+    key.map(Opener::new).map_err(|fault| format!("{}: {fault}", path.display()))
+}
+
+fn ended(result: Result<Ended, Fault>) -> Ended {
+    result.unwrap_or_else(|fault| {
+        complain(fault);
+        Ended::Unable
+    })
+}
+
+pub(super) fn show(arguments: &ShowArguments) -> Ended {
+    let found =
+        scan(
+            &arguments.shown,
+            |line, _| {
+                if line.place == arguments.place { Keep::Last } else { Keep::Not }
+            },
+        );
+    ended(found.map(|found| match found.first() {
+        None => {
+            complain(format!("{}: there is no such record", arguments.place));
+            Ended::No
+        }
+        Some(found) if arguments.shown.output == Output::Human => {
+            let text = serde_json::to_string_pretty(&whole(found)).unwrap_or_default();
+            print(format!("{text}\n").as_bytes(), Ended::Done)
+        }
+        Some(_) => print(lines(&found).as_bytes(), Ended::Done),
+    }))
+}
+
+pub(super) fn search(arguments: &SearchArguments) -> Ended {
+    ended(try_search(arguments))
+}
+
+fn try_search(arguments: &SearchArguments) -> Result<Ended, Fault> {
+    let wanted = Wanted::of(arguments)?;
+    let mut count = 0;
+    let mut intents = HashSet::new();
+    let found = scan(&arguments.shown, |line, record| {
+        let is_outcome = line.intent.is_some_and(|intent| intents.remove(&intent));
+        if !is_outcome && !wanted.is(line, record) {
+            return Keep::Not;
+        }
+        if line.kind == "intent" {
+            intents.insert(line.place);
+        }
+        count += 1;
+        if count < arguments.limit { Keep::This } else { Keep::Last }
+    })?;
+    if count >= arguments.limit {
+        complain(format!("Only the first {count} are shown; --limit says how many."));
+    }
+    let end = if found.is_empty() { Ended::No } else { Ended::Done };
+    Ok(print(written(&found, arguments.shown.output).as_bytes(), end))
+}
+
+/// What must be so of a record.
+struct Wanted<'a> {
+    members: Vec<(&'static str, &'a str)>,
+    hashes: Vec<(&'static str, String)>,
+    since: Option<String>,
+    until: Option<String>,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(arguments: &'a SearchArguments) -> Result<Self, Fault> {
+        let members = [
+            ("practice", &arguments.practice),
+            ("consumer", &arguments.consumer),
+            ("interaction", &arguments.interaction),
+            ("kind", &arguments.kind),
+            ("fault", &arguments.fault),
+            ("trace_id", &arguments.trace_id),
+        ];
+        let members =
+            members.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        let number = arguments.nhs_number.as_ref().map(|number| number.replace([' ', '-'], ""));
+        let subjects = [
+            (Subject::NhsNumber, number.as_deref()),
+            (Subject::Resource, arguments.resource.as_deref()),
+            (Subject::User, arguments.user.as_deref()),
+        ];
+        let mut hashes = Vec::new();
+        if let Some(path) = &arguments.search_key {
+            let unusable = |why: String| format!("{} {why}", path.display());
+            let text = secret(path).map_err(unusable)?;
+            let key = SearchKey::read(&text);
+            let key = key.ok_or_else(|| unusable("holds no search key".into()))?;
+            let asked = subjects.into_iter().filter_map(|(subject, text)| Some((subject, text?)));
+            hashes
+                .extend(asked.map(|(subject, text)| (subject.word(), key.hash(subject, &[text]))));
+        }
+        let now = moment::now();
+        let time = |text: &Option<String>| moment::utc(moment::parse(text.as_deref()?, now)?);
+        let (since, until) = (time(&arguments.since), time(&arguments.until));
+        Ok(Self { members: members.collect(), hashes, since, until })
+    }
+
+    fn is(&self, line: &Line<'_>, record: &Value) -> bool {
+        let member = |name: &str| match name {
+            "kind" => Some(line.kind),
+            _ => record.get(name).and_then(Value::as_str),
+        };
+        // Moments in UTC compare as their texts do, up to the second.
+        let second = |text: &str| text.get(..19).unwrap_or_default().to_owned();
+        let time = member("time").map(second).unwrap_or_default();
+        self.members.iter().all(|(name, value)| member(name) == Some(value))
+            && self.hashes.iter().all(|(name, hash)| has_hash(record, name, hash))
+            && self.since.as_deref().is_none_or(|since| time >= second(since))
+            && self.until.as_deref().is_none_or(|until| time <= second(until))
+    }
+}
+
+fn has_hash(record: &Value, name: &str, hash: &str) -> bool {
+    match record.get("hashes").and_then(|hashes| hashes.get(name)) {
+        Some(Value::Array(all)) => all.iter().any(|one| one == hash),
+        Some(one) => one == hash,
+        None => false,
+    }
+}
+
+pub(super) fn tail(arguments: &TailArguments) -> Ended {
+    ended(try_tail(arguments))
+}
+
+fn try_tail(arguments: &TailArguments) -> Result<Ended, Fault> {
+    let mut last = None::<Place>;
+    loop {
+        let mut found = scan(&arguments.shown, |line, _| match last {
+            Some(last) if line.place <= last => Keep::Not,
+            _ => Keep::This,
+        })?;
+        if last.is_none() {
+            found.drain(..found.len().saturating_sub(arguments.lines));
+        }
+        last = found.last().map(|found| found.place).or(last).or(Some(Place { epoch: 0, seq: 0 }));
+        if !found.is_empty() {
+            let text = written(&found, arguments.shown.output);
+            if print(text.as_bytes(), Ended::Done) == Ended::Unable {
+                return Ok(Ended::Unable);
+            }
+        }
+        if !arguments.follow {
+            return Ok(Ended::Done);
+        }
+        thread::sleep(Duration::from_millis(500));
+    }
+}
+
+fn written(found: &[Found], output: Output) -> String {
+    match output {
+        Output::Human => table(found),
+        Output::Json => lines(found),
+    }
+}
+
+/// The record with what was sealed in it in place of that.
+fn whole(found: &Found) -> Value {
+    let mut record = found.record.clone();
+    if let (Some(members), Some(opened)) = (record.as_object_mut(), &found.opened) {
+        members.shift_remove("sealed");
+        members.insert(String::from("opened"), opened.clone());
+    }
+    record
+}
+
+fn lines(found: &[Found]) -> String {
+    found.iter().map(|found| format!("{}\n", whole(found))).collect()
+}
+
+fn table(found: &[Found]) -> String {
+    let mut table = Table::new([
+        "record",
+        "time",
+        "kind",
+        "consumer",
+        "practice",
+        "interaction",
+        "end",
+        "trace id",
+        "whose",
+    ]);
+    for Found { place, record, opened } in found {
+        let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default();
+        let status = record.get("status").and_then(Value::as_u64);
+        let status = status.map(|status| status.to_string()).unwrap_or_default();
+        let end = [status.as_str(), text("result"), text("fault")].join(" ");
+        let whose = opened.as_ref().map(whose).unwrap_or_default();
+        table.row([
+            &place.to_string(),
+            text("time"),
+            text("kind"),
+            text("consumer"),
+            text("practice"),
+            text("interaction"),
+            end.trim(),
+            text("trace_id"),
+            &whose,
+        ]);
+    }
+    table.to_string()
+}
+
+/// Who looked, and at whom.
+fn whose(opened: &Value) -> String {
+    let user = opened.get("user");
+    let user = |name: &str| user.and_then(|user| user.get(name)?.as_str()).unwrap_or_default();
+    let patients = opened.get("patients").and_then(Value::as_array);
+    let patients = patients.into_iter().flatten().filter_map(Value::as_str);
+    let request = ["verb", "path"].map(|name| opened.get(name).and_then(Value::as_str));
+    let request = request.map(Option::unwrap_or_default).join(" ");
+    let user = [user("prefix"), user("given"), user("family"), user("sub")].join(" ");
+    let patients = patients.collect::<Vec<_>>().join(", ");
+    let parts = [user.trim(), &patients, request.trim()];
+    parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,64 @@
+//! Metrics of the journal.
+
+use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge};
+
+use super::metrics::{Families, Refused};
+
+/// The families of the journal.
+#[derive(Debug)]
+pub struct AuditMetrics {
+    /// Records that are durable, by kind.
+    pub records: IntCounterVec,
+    /// What a commit took, from the write to the disk's word that it is durable.
+    pub commit: Histogram,
+    /// Records that wait to be written.
+    pub waiting: IntGauge,
+    /// Whether it can be written.
+    pub writable: IntGauge,
+    /// Epochs that ended because the journal could not be written.
+    pub faults: IntCounter,
+    /// How much of its disk is free, in percent.
+    pub free: IntGauge,
+    /// How long records are there of which no other machine has a checkpoint.
+    pub unwitnessed: IntGauge,
+    /// Checkpoints that could not be written to a place.
+    pub unpublished: IntCounterVec,
+}
+
+impl AuditMetrics {
+    pub(super) fn new(make: &Families<'_>) -> Result<Self, Refused> {
+        Ok(Self {
+            records: make.counters(
+                "audit_records_total",
+                "Durable records of the journal by kind.",
+                &["record"],
+            )?,
+            commit: make.histogram(
+                "audit_commit_seconds",
+                "From writing records to the disk's word that they are durable.",
+            )?,
+            waiting: make.gauge("audit_waiting", "Records that wait to be written.")?,
+            writable: make.gauge(
+                "audit_writable",
+                "0 while the journal can't be written and requests are refused.",
+            )?,
+            faults: make.counter(
+                "audit_faults_total",
+                "How often the journal could not be written any further.",
+            )?,
+            free: make.gauge(
+                "audit_free_percent",
+                "How much of what the journal has taken and may take is free.",
+            )?,
+            unwitnessed: make.gauge(
+                "audit_unwitnessed_seconds",
+                "How long there are records of which no checkpoint has left this machine.",
+            )?,
+            unpublished: make.counters(
+                "audit_unpublished_total",
+                "Checkpoints that could not be written, by place: local, foreign.",
+                &["place"],
+            )?,
+        })
+    }
+}

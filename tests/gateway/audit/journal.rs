@@ -1,0 +1,55 @@
+//! A journal as an investigator reads it: by the commands of the program.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// The records of a journal.
+pub(super) struct Journal {
+    pub(super) records: Vec<Value>,
+    verified: (bool, String),
+}
+
+/// Runs `audit` on the journal in the folder of a gateway's configuration; prints what it printed.
+pub(super) fn command(folder: &Path, name: &str, arguments: &[&str]) -> String {
+    run(folder, name, arguments).1
+}
+
+fn run(folder: &Path, name: &str, arguments: &[&str]) -> (bool, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_gpconnect-gateway"))
+        .args(["audit", name, "audit"])
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(text).unwrap())
+}
+
+impl Journal {
+    /// Reads all records and verifies them.
+    pub(super) fn read(folder: &Path) -> Self {
+        let text = command(folder, "tail", &["-n", "10000000", "-o", "json"]);
+        let records = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let verified = run(folder, "verify", &["--key", "audit-keys/signing.pub"]);
+        Self { records, verified }
+    }
+
+    /// Nothing is wrong with it.
+    pub(super) fn is_whole(&self) {
+        assert!(self.verified.0, "{}", self.verified.1);
+    }
+
+    /// The records of a kind.
+    pub(super) fn of(&self, kind: &str) -> impl Iterator<Item = &Value> {
+        self.records.iter().filter(move |record| record["kind"] == kind)
+    }
+
+    /// The only record of a kind.
+    pub(super) fn only(&self, kind: &str) -> &Value {
+        let all: Vec<_> = self.of(kind).collect();
+        assert_eq!(all.len(), 1, "{kind}: {all:#?}");
+        all[0]
+    }
+}

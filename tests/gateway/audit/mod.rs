@@ -1,0 +1,79 @@
+//! The journal of a real gateway, held against what a provider saw.
+
+mod faults;
+mod journal;
+
+use std::collections::BTreeSet;
+
+use crate::harness::interactions as all;
+use crate::harness::{Call, Mode, World};
+use crate::wire::Wire;
+use journal::Journal;
+
+/// A read with a trace id of its own.
+fn read(world: &World, trace_id: &str) -> Call {
+    let call = world.call(Mode::Transparent, &all::READ_PATIENT, "Patient/1");
+    call.with("Ssp-TraceID", trace_id)
+}
+
+/// The trace ids of what has reached the provider.
+fn arrived(world: &World) -> BTreeSet<String> {
+    let arrivals = world.arrivals();
+    let trace_id = |headers: &http::HeaderMap| headers["ssp-traceid"].to_str().unwrap().to_owned();
+    arrivals.iter().map(|arrival| trace_id(&arrival.headers)).collect()
+}
+
+/// Each access has an intent and its outcome, each refusal its record, and all of it can be proved.
+/// gp-connect 12.
+#[tokio::test]
+async fn every_access_and_every_refusal_is_on_record() {
+    let mut world = World::start(|_| {}).await;
+    let good = "629ea9ba-a077-4d99-b289-7a9b19fd4e03";
+    let refused = "629ea9ba-a077-4d99-b289-7a9b19fd4e04";
+    assert_eq!(world.send(read(&world, good)).await.status, 200);
+    let strange = read(&world, refused).with("Ssp-To", "999999999999");
+    assert_eq!(world.send(strange).await.status, 400);
+    let mut stranger = Wire::open(world.address(Mode::Transparent)).await;
+    stranger.write("GET / HTTP/1.1\r\n\r\n").await;
+    stranger.rest().await;
+    world.gateway.reload("consumers.toml", |text| text + "\n# changed\n").await;
+    assert_eq!(arrived(&world), BTreeSet::from([good.to_owned()]));
+    assert_eq!(world.gateway.stop().await, Some(0));
+
+    let journal = Journal::read(world.gateway.folder());
+    journal.is_whole();
+    let intent = journal.only("intent");
+    assert_eq!(intent["trace_id"], good);
+    assert_eq!(intent["consumer"], Mode::Transparent.asid());
+    assert_eq!(intent["practice"], world.practice(0).ods_code.as_str());
+    assert_eq!(intent["interaction"], "fhir:rest:read:patient-1");
+    let outcome = journal.only("outcome");
+    let place = format!("{}/{}", intent["epoch"], intent["seq"]);
+    assert_eq!((&outcome["intent"], &outcome["status"]), (&place.into(), &200.into()));
+    let refusal = journal.only("refusal");
+    assert_eq!((&refusal["trace_id"], &refusal["status"]), (&refused.into(), &400.into()));
+    assert_eq!(refusal["fault"], "receiver_mismatch");
+    assert_eq!(journal.only("refusals")["network"], "127.0.0.0/24");
+    for kind in ["epoch", "start", "reload", "stop", "end"] {
+        journal.only(kind);
+    }
+}
+
+/// Who has the reader's key sees who looked at whom; who has not sees neither.
+#[tokio::test]
+async fn only_readers_see_patients_and_users() {
+    let mut world = World::start(|_| {}).await;
+    let patient = "identifier=https://fhir.nhs.uk/Id/nhs-number%7C9000000009";
+    let path = format!("Patient?{patient}");
+    let call = world.call(Mode::Transparent, &all::SEARCH_PATIENT, &path);
+    assert_eq!(world.send(call).await.status, 200);
+    assert_eq!(world.gateway.stop().await, Some(0));
+    let folder = world.gateway.folder();
+    let search = ["--nhs-number", "900 000 0009", "--search-key", "audit-keys/search.key"];
+    let reader = ["--reader-key", "audit-keys/reader.key"];
+    let found = journal::command(folder, "search", &[&search[..], &["-o", "json"]].concat());
+    assert!(found.contains("\"kind\":\"intent\"") && found.contains("\"kind\":\"outcome\""));
+    assert!(!found.contains("9000000009"), "{found}");
+    let opened = journal::command(folder, "search", &[&search[..], &reader[..]].concat());
+    assert!(opened.contains("9000000009") && opened.contains(patient), "{opened}");
+}
