@@ -4,7 +4,6 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use gpconnect_gateway::audit;
 use gpconnect_gateway::simulator::{Clock, Estate};
 use openssl::ssl::SslContext;
 
@@ -77,7 +76,6 @@ impl Plan {
         file("practices.toml", estate.directory_toml("provider", "everyone"));
         file("consumers.toml", self.consumers.clone());
         file("gateway.toml", self.gateway(upstream, refusing));
-        audit::keys::make(&folder.join("audit-keys"), "test.example/audit").unwrap();
     }
 
     fn gateway(&self, upstream: SocketAddr, refusing: SocketAddr) -> String {

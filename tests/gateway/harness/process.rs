@@ -28,13 +28,15 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// Runs `serve` with the configuration in the folder, and waits until it takes requests at
+    /// Makes the keys of a journal, runs `serve` with the configuration in the folder, and waits until it takes requests at
     /// that many listeners.
     pub(crate) async fn start(
         folder: TempDir,
         listeners: usize,
         environment: &[(String, String)],
     ) -> Self {
+        let keys = folder.path().join("audit-keys");
+        gpconnect_gateway::audit::keys::make(&keys, "test.example/audit").unwrap();
         let (child, log) = serve(folder.path(), environment);
         // From here on the process ends with its handle, also when it does not come up.
         let nowhere = SocketAddr::from(([0; 4], 0));
