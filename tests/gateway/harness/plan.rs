@@ -76,6 +76,7 @@ impl Plan {
         file("practices.toml", estate.directory_toml("provider", "everyone"));
         file("consumers.toml", self.consumers.clone());
         file("gateway.toml", self.gateway(upstream, refusing));
+        make_keys(folder);
     }
 
     fn gateway(&self, upstream: SocketAddr, refusing: SocketAddr) -> String {
@@ -99,6 +100,14 @@ impl Plan {
         }
         text.push_str(&self.settings);
         text
+    }
+}
+
+/// Makes the keys of a journal, unless they are there.
+pub(crate) fn make_keys(folder: &Path) {
+    let keys = folder.join("audit-keys");
+    if !keys.exists() {
+        gpconnect_gateway::audit::keys::make(&keys, "test.example/audit").unwrap();
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::DEADLINE;
 use super::log::{Log, says};
+use super::plan::make_keys;
 
 /// How often a condition is looked at that can't be waited for.
 const LOOK: Duration = Duration::from_millis(10);
@@ -35,8 +36,7 @@ impl Gateway {
         listeners: usize,
         environment: &[(String, String)],
     ) -> Self {
-        let keys = folder.path().join("audit-keys");
-        gpconnect_gateway::audit::keys::make(&keys, "test.example/audit").unwrap();
+        make_keys(folder.path());
         let (child, log) = serve(folder.path(), environment);
         // From here on the process ends with its handle, also when it does not come up.
         let nowhere = SocketAddr::from(([0; 4], 0));
