@@ -25,8 +25,30 @@ pub struct AuditMetrics {
     pub unpublished: IntCounterVec,
 }
 
+/// The kinds of records that a gateway writes; each has its series from the start.
+const RECORDS: [&str; 10] = [
+    "intent",
+    "outcome",
+    "refusal",
+    "refusals",
+    "start",
+    "stop",
+    "reload",
+    "reload_refused",
+    "certificates",
+    "end",
+];
+
 impl AuditMetrics {
     pub(super) fn new(make: &Families<'_>) -> Result<Self, Refused> {
+        let metrics = Self::families(make)?;
+        RECORDS.iter().for_each(|record| metrics.records.with_label_values(&[record]).inc_by(0));
+        let unpublished = |place| metrics.unpublished.with_label_values(&[place]).inc_by(0);
+        ["local", "foreign"].into_iter().for_each(unpublished);
+        Ok(metrics)
+    }
+
+    fn families(make: &Families<'_>) -> Result<Self, Refused> {
         Ok(Self {
             records: make.counters(
                 "audit_records_total",

@@ -227,10 +227,20 @@ pub(crate) fn has_known_labels_only(page: &Exposition, practices: &BTreeSet<Stri
         "owner" => value == "listener secure",
         "file" => FILES.iter().any(|file| value.ends_with(file)),
         "subject" => SUBJECTS.contains(&value),
-        "record" => {
-            ["intent", "outcome", "refusal", "refusals", "start", "reload", "reload_refused"]
-                .contains(&value)
-        }
+        "record" => [
+            "intent",
+            "outcome",
+            "refusal",
+            "refusals",
+            "start",
+            "stop",
+            "reload",
+            "reload_refused",
+            "certificates",
+            "end",
+        ]
+        .contains(&value),
+        "place" => ["local", "foreign"].contains(&value),
         "connection" => ["new", "reused"].contains(&value),
         "le" | "version" => true,
         _ => false,
