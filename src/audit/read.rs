@@ -17,7 +17,7 @@ use super::{
     note::{self, Verifier},
     place::Place,
     recovery,
-    segment::{self, Line},
+    segment::{self, Line, Segment},
     tree::{self, Hash},
 };
 
@@ -27,10 +27,26 @@ use super::{
 /// When a file can't be read.
 pub fn each(
     folder: &Path,
+    each: impl FnMut(&Line<'_>, &[u8]) -> io::Result<bool>,
+) -> io::Result<()> {
+    each_from(folder, Place { epoch: 0, seq: 0 }, each)
+}
+
+/// As [`each`], but without the segments that end before `from`. The one that holds it is read from
+/// its beginning, where its key is.
+///
+/// # Errors
+/// When a file can't be read.
+pub fn each_from(
+    folder: &Path,
+    from: Place,
     mut each: impl FnMut(&Line<'_>, &[u8]) -> io::Result<bool>,
 ) -> io::Result<()> {
     for segments in segment::list(folder)?.into_values() {
-        for segment in segments {
+        let is_past = |segment: &&Segment| segment.first <= from;
+        let past = segments.iter().skip(1).filter(is_past).count();
+        let is_over = segments.first().is_some_and(|segment| segment.first.epoch < from.epoch);
+        for segment in segments.into_iter().skip(if is_over { usize::MAX } else { past }) {
             let mut file = BufReader::with_capacity(1 << 20, File::open(&segment.path)?);
             let mut line = Vec::new();
             while segment::next(&mut file, &mut line)? == Some(true) {
@@ -44,6 +60,27 @@ pub fn each(
         }
     }
     Ok(())
+}
+
+/// A record from which on there are at least `count` more, or the first one: where to begin for the
+/// last `count`.
+///
+/// # Errors
+/// When the folder can't be read.
+pub fn before_last(folder: &Path, count: u64) -> io::Result<Place> {
+    let mut there = 0;
+    for segments in segment::list(folder)?.into_values().rev() {
+        let mut end = None;
+        for segment in segments.iter().rev() {
+            // How many the last one of an epoch holds is not known without reading it.
+            there += end.map_or(0, |end: u64| end.saturating_sub(segment.first.seq));
+            end = Some(segment.first.seq);
+            if there >= count {
+                return Ok(segment.first);
+            }
+        }
+    }
+    Ok(Place { epoch: 0, seq: 0 })
 }
 
 /// Opens sealed parts, segment by segment as they are read.

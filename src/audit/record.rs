@@ -374,6 +374,7 @@ mod tests {
         })
     }
 
+    /// gp-connect 12.
     #[test]
     fn what_a_caller_wrote_is_sealed() {
         let body = with_request(|request| intent(request, &key()));

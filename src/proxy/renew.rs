@@ -23,7 +23,7 @@ type Owned = (String, Expiry);
 pub async fn renew_tls(shared: Shared) {
     let mut shown = Vec::new();
     loop {
-        let expiries = renew_all(&shared.current.load(), &shared.telemetry.metrics.tls);
+        let expiries = renew_all(&shared.current.load(), &shared);
         if expiries != shown {
             show(&shown, &expiries, &shared.telemetry.metrics.tls);
             shown = expiries;
@@ -33,32 +33,30 @@ pub async fn renew_tls(shared: Shared) {
 }
 
 /// Renews what has changed; gives everything that ends.
-fn renew_all(snapshot: &Snapshot, metrics: &TlsMetrics) -> Vec<Owned> {
+fn renew_all(snapshot: &Snapshot, shared: &Shared) -> Vec<Owned> {
     let mut expiries = Vec::new();
     for entrance in &snapshot.listeners {
         if let Access::Tls(tls) = &entrance.access {
-            renew(&format!("listener {}", entrance.name), tls, metrics, &mut expiries);
+            renew(&format!("listener {}", entrance.name), tls, shared, &mut expiries);
         }
     }
     for (upstream, tls) in snapshot.upstreams.iter().zip(&snapshot.upstream_tls) {
         if let Some(tls) = tls {
-            renew(&format!("upstream {}", upstream.name), tls, metrics, &mut expiries);
+            renew(&format!("upstream {}", upstream.name), tls, shared, &mut expiries);
         }
     }
     expiries
 }
 
-fn renew<M: Material>(
-    owner: &str,
-    tls: &Renewable<M>,
-    metrics: &TlsMetrics,
-    expiries: &mut Vec<Owned>,
-) {
+fn renew<M: Material>(owner: &str, tls: &Renewable<M>, shared: &Shared, expiries: &mut Vec<Owned>) {
+    let metrics = &shared.telemetry.metrics.tls;
     let count = |result| metrics.renewals.with_label_values(&[result]).inc();
     match tls.renew() {
         Renewal::Unchanged => {}
         Renewal::Renewed => {
             info!(owner, "keys, certificates and revocation lists renewed");
+            let note = format!("{owner}: keys, certificates and revocation lists renewed");
+            shared.journal.event("certificates", &note);
             count("renewed");
         }
         Renewal::Refused(faults) => {

@@ -37,6 +37,7 @@ fn killed(world: &World, journal: &Journal) -> World {
     copy
 }
 
+/// gp-connect 12.
 #[test]
 fn an_intent_that_a_kill_left_behind_gets_its_outcome() {
     let world = World::new();

@@ -30,6 +30,7 @@ fn changed(place: usize, change: impl FnOnce(&mut Lines)) -> String {
     says(&world.verify())
 }
 
+/// gp-connect 12.
 #[test]
 fn each_change_of_records_is_named() {
     type Change = fn(&mut Lines);
@@ -57,7 +58,7 @@ fn each_change_of_records_is_named() {
     }
 }
 
-/// Each byte of a segment, and each record.
+/// Each byte of a segment, and each record. gp-connect 12.
 #[test]
 fn no_change_of_a_byte_goes_unseen() {
     let world = World::written(6);
@@ -87,6 +88,7 @@ fn recompute(lines: &mut Lines) {
     }
 }
 
+/// gp-connect 12.
 #[test]
 fn a_change_is_seen_though_all_that_follows_is_written_anew() {
     let world = World::written(6);
@@ -100,6 +102,7 @@ fn a_change_is_seen_though_all_that_follows_is_written_anew() {
     assert!(said.contains("not what a checkpoint was signed for"), "{said}");
 }
 
+/// gp-connect 12.
 #[test]
 fn a_segment_that_is_gone_is_named() {
     let count = World::written(40).segments().len();
@@ -112,7 +115,7 @@ fn a_segment_that_is_gone_is_named() {
 }
 
 /// Who owns the machine can put an older copy back, checkpoints and all: only a checkpoint that had
-/// left it shows that.
+/// left it shows that. gp-connect 12.
 #[test]
 fn an_older_copy_shows_against_a_foreign_checkpoint() {
     let world = World::written(3);
@@ -131,7 +134,7 @@ fn an_older_copy_shows_against_a_foreign_checkpoint() {
     assert!(said.contains("epoch 2: all of its files are missing"), "{said}");
 }
 
-/// A tail that is cut, with the local checkpoints that cover it.
+/// A tail that is cut, with the local checkpoints that cover it. gp-connect 12.
 #[test]
 fn a_cut_tail_shows_against_a_foreign_checkpoint() {
     let world = World::written(6);

@@ -1,7 +1,7 @@
 //! `audit show`, `audit search` and `audit tail`: records for people and for programs.
 
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     fs, io,
     path::{Path, PathBuf},
     thread,
@@ -132,26 +132,38 @@ struct Found {
 
 type Fault = String;
 
-/// Calls `keep` with each record, and gives those that it keeps, until it says enough.
+/// Where a journal begins.
+const FIRST: Place = Place { epoch: 0, seq: 0 };
+
+/// Calls `keep` with each record from `from` on, and gives those that it keeps, at most the last
+/// `most`, until it says enough.
 fn scan(
     shown: &Shown,
+    from: Place,
+    most: usize,
     mut keep: impl FnMut(&Line<'_>, &Value) -> Keep,
-) -> Result<Vec<Found>, Fault> {
+) -> Result<VecDeque<Found>, Fault> {
     let mut opener = shown.reader_key.as_deref().map(opener).transpose()?;
-    let mut found = Vec::new();
+    let mut found = VecDeque::new();
     let each = |line: &Line<'_>, bytes: &[u8]| {
         if let Some(opener) = opener.as_mut().filter(|_| matches!(line.kind, "epoch" | "segment")) {
             opener.take_key(bytes);
+        }
+        if line.place < from {
+            return Ok(true);
         }
         let record = serde_json::from_slice(bytes).map_err(io::Error::from)?;
         let keep = keep(line, &record);
         if keep != Keep::Not {
             let opened = opener.as_ref().and_then(|opener| opener.open(line.place, &record));
-            found.push(Found { place: line.place, record, opened });
+            found.push_back(Found { place: line.place, record, opened });
+            if found.len() > most {
+                found.pop_front();
+            }
         }
         Ok(keep != Keep::Last)
     };
-    let read = read::each(&shown.folder, each);
+    let read = read::each_from(&shown.folder, from, each);
     read.map_err(|fault| format!("{}: {fault}", shown.folder.display()))?;
     Ok(found)
 }
@@ -178,14 +190,10 @@ fn ended(result: Result<Ended, Fault>) -> Ended {
 }
 
 pub(super) fn show(arguments: &ShowArguments) -> Ended {
-    let found =
-        scan(
-            &arguments.shown,
-            |line, _| {
-                if line.place == arguments.place { Keep::Last } else { Keep::Not }
-            },
-        );
-    ended(found.map(|found| match found.first() {
+    let this = |line: &Line<'_>, _: &Value| {
+        if line.place == arguments.place { Keep::Last } else { Keep::Not }
+    };
+    ended(scan(&arguments.shown, arguments.place, 1, this).map(|found| match found.front() {
         None => {
             complain(format!("{}: there is no such record", arguments.place));
             Ended::No
@@ -206,7 +214,7 @@ fn try_search(arguments: &SearchArguments) -> Result<Ended, Fault> {
     let wanted = Wanted::of(arguments)?;
     let mut count = 0;
     let mut intents = HashSet::new();
-    let found = scan(&arguments.shown, |line, record| {
+    let found = scan(&arguments.shown, FIRST, usize::MAX, |line, record| {
         let is_outcome = line.intent.is_some_and(|intent| intents.remove(&intent));
         if !is_outcome && !wanted.is(line, record) {
             return Keep::Not;
@@ -294,16 +302,17 @@ pub(super) fn tail(arguments: &TailArguments) -> Ended {
 }
 
 fn try_tail(arguments: &TailArguments) -> Result<Ended, Fault> {
-    let mut last = None::<Place>;
+    let folder = &arguments.shown.folder;
+    let count = u64::try_from(arguments.lines).unwrap_or(u64::MAX);
+    let from = read::before_last(folder, count);
+    let mut from = from.map_err(|fault| format!("{}: {fault}", folder.display()))?;
+    let mut most = arguments.lines;
     loop {
-        let mut found = scan(&arguments.shown, |line, _| match last {
-            Some(last) if line.place <= last => Keep::Not,
-            _ => Keep::This,
-        })?;
-        if last.is_none() {
-            found.drain(..found.len().saturating_sub(arguments.lines));
+        let found = scan(&arguments.shown, from, most, |_, _| Keep::This)?;
+        if let Some(Found { place, .. }) = found.back() {
+            from = Place { seq: place.seq + 1, ..*place };
         }
-        last = found.last().map(|found| found.place).or(last).or(Some(Place { epoch: 0, seq: 0 }));
+        most = usize::MAX;
         if !found.is_empty() {
             let text = written(&found, arguments.shown.output);
             if print(text.as_bytes(), Ended::Done) == Ended::Unable {
@@ -317,7 +326,7 @@ fn try_tail(arguments: &TailArguments) -> Result<Ended, Fault> {
     }
 }
 
-fn written(found: &[Found], output: Output) -> String {
+fn written(found: &VecDeque<Found>, output: Output) -> String {
     match output {
         Output::Human => table(found),
         Output::Json => lines(found),
@@ -334,11 +343,11 @@ fn whole(found: &Found) -> Value {
     record
 }
 
-fn lines(found: &[Found]) -> String {
+fn lines(found: &VecDeque<Found>) -> String {
     found.iter().map(|found| format!("{}\n", whole(found))).collect()
 }
 
-fn table(found: &[Found]) -> String {
+fn table(found: &VecDeque<Found>) -> String {
     let mut table = Table::new([
         "record",
         "time",

@@ -13,7 +13,7 @@ use crate::harness::{DEADLINE, Mode, World};
 use crate::wire::{self, Wire};
 
 /// Killed at whatever moment, under load: what the provider saw has an intent, each intent one
-/// outcome, and the journal is whole.
+/// outcome, and the journal is whole. gp-connect 12.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_loses_no_intent_of_what_the_provider_saw() {
     const KILLS: u64 = 40;
@@ -100,7 +100,7 @@ async fn without_a_journal_nothing_is_sent() {
     assert_eq!(counted, 60, "and is counted: {:#?}", journal.of("refusals").collect::<Vec<_>>());
 }
 
-/// There is no gateway without a journal.
+/// There is no gateway without a journal. gp-connect 12.
 #[tokio::test]
 async fn a_gateway_that_can_t_write_its_journal_does_not_start() {
     let folder = tempfile::tempdir().unwrap();

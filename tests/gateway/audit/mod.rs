@@ -59,7 +59,7 @@ async fn every_access_and_every_refusal_is_on_record() {
     }
 }
 
-/// Who has the reader's key sees who looked at whom; who has not sees neither.
+/// Who has the reader's key sees who looked at whom; who has not sees neither. gp-connect 12.
 #[tokio::test]
 async fn only_readers_see_patients_and_users() {
     let mut world = World::start(|_| {}).await;
