@@ -15,6 +15,7 @@ HAPROXY_DOES = [
     " the interaction wants",
     "the ODS code is one of 1,000; one of four upstreams is chosen by it",
     "Forwarded, refusals as OperationOutcome, a JSON log line a request",
+    "over TLS: client certificates by authority, time and revocation list",
 ]
 HAPROXY_DOES_NOT = [
     "one reading of every head: doubled headers, odd framing, ambiguous targets",
@@ -23,6 +24,7 @@ HAPROXY_DOES_NOT = [
     "sharing agreements, switches of practices and capabilities",
     "the other claims (iat, aud, iss, sub, device, organisation, practitioner), the token's form",
     "the proxy form of addresses, filling of headers, all faults in one answer",
+    "over TLS: that the certificate is that of Ssp-From, a revocation on open connections",
     "body held whole, Via, Ssp-TraceID and no-store on every answer, metrics by practice",
 ]
 
@@ -30,8 +32,9 @@ HAPROXY_DOES_NOT = [
 class Contender:
     """One that is measured: where it listens, which practices it knows, where it logs."""
 
-    def __init__(self, name, program, port, practices=1_000, log=None, start_seconds=None):
-        self.name, self.program, self.port = name, program, port
+    def __init__(self, name, program, port, practices=1_000, log=None, start_seconds=None,
+                 tls_port=None):
+        self.name, self.program, self.port, self.tls_port = name, program, port, tls_port
         self.practices, self.log, self.start_seconds = practices, log, start_seconds
 
     @property
@@ -45,24 +48,26 @@ def direct(provider):
     return Contender("direct", provider.program, provider.port)
 
 
-def bare(binary, folder, provider, processor):
+def bare(binary, folder, provider, processor, pki=None):
     """The engine alone."""
-    port = free_port()
+    port, tls_port = free_port(), free_port() if pki else None
     addresses = [f"127.0.0.1:{port}", f"127.0.0.1:{provider.port}"]
-    program = Program([binary, *addresses, "1"], processor, folder / "bare.out")
-    seconds = wait_until(lambda: accepts(port), program)
-    return Contender("bare", program, port, start_seconds=seconds)
+    tls = [f"127.0.0.1:{tls_port}", pki.certificate, pki.key, pki.authority] if pki else []
+    program = Program([binary, *addresses, "1", *tls], processor, folder / "bare.out")
+    seconds = wait_until(lambda: accepts(tls_port or port), program)
+    return Contender("bare", program, port, start_seconds=seconds, tls_port=tls_port)
 
 
-def haproxy(folder, provider, processor):
+def haproxy(folder, provider, processor, pki):
     """HAProxy with the checks that it can do."""
-    port, log = free_port(), folder / "haproxy.log"
+    port, tls_port, log = free_port(), free_port(), folder / "haproxy.log"
     known = estate.practices(1_000)
     write_map(folder / "practices.map", {each.ods_code: each.upstream for each in known})
     write_map(folder / "scopes.map", estate.SCOPES)
     backends = (f"backend {name}\n    server provider 127.0.0.1:{port}\n"
                 for name, port in provider.ports.items())
-    values = {"FOLDER": folder, "PORT": port, "BACKENDS": "\n".join(backends),
+    tls = f"crt {pki.both} ca-file {pki.authority} crl-file {pki.list}"
+    values = {"FOLDER": folder, "TLSPORT": tls_port, "TLS": tls, "PORT": port, "BACKENDS": "\n".join(backends),
               "REFUSE_400": refusal(folder, 400, "invalid"),
               "REFUSE_404": refusal(folder, 404, "not-found")}
     text = (BENCHES / "haproxy.cfg").read_text()
@@ -73,7 +78,7 @@ def haproxy(folder, provider, processor):
     # Its log lines are what it prints.
     program = Program(["haproxy", "-db", "-f", str(configuration)], processor, log)
     seconds = wait_until(lambda: accepts(port), program)
-    return Contender("haproxy", program, port, log=log, start_seconds=seconds)
+    return Contender("haproxy", program, port, log=log, start_seconds=seconds, tls_port=tls_port)
 
 
 def write_map(file, pairs):
@@ -89,12 +94,14 @@ def refusal(folder, status, code):
     return f"status {status} content-type application/fhir+json file {file} hdr Cache-Control no-store"
 
 
-def gateway(binary, folder, provider, processor, count):
+def gateway(binary, folder, provider, processor, count, pki=None):
     """The gateway with `count` practices and as many agreements times a hundred."""
     folder = folder / f"gateway-{count}"
     folder.mkdir()
     port, observe, log = free_port(), free_port(), folder / "gateway.log"
-    (folder / "gateway.toml").write_text(settings(port, observe, log, provider))
+    tls_port = free_port() if pki else None
+    text = settings(port, observe, log, provider) + (listener(tls_port, pki) if pki else "")
+    (folder / "gateway.toml").write_text(text)
     (folder / "practices.toml").write_text(practices(count))
     (folder / "consumers.toml").write_text(consumers())
     command = [binary, "serve", "--config", str(folder / "gateway.toml")]
@@ -104,7 +111,7 @@ def gateway(binary, folder, provider, processor, count):
         subprocess.run(make, check=True, stdout=subprocess.DEVNULL)
     program = Program(command, processor, folder / "gateway.out")
     seconds = wait_until(lambda: answers(f"http://127.0.0.1:{observe}/readyz"), program)
-    return Contender(f"gateway {count:,}", program, port, count, log, seconds)
+    return Contender(f"gateway {count:,}", program, port, count, log, seconds, tls_port)
 
 
 def settings(port, observe, log, provider):
@@ -136,6 +143,22 @@ address = "127.0.0.1:{observe}"
 format = "json"
 file = "{log}"
 {upstreams}"""
+
+
+def listener(port, pki):
+    """The listener that wants client certificates."""
+    return f"""
+[[listener]]
+name = "secure"
+address = "127.0.0.1:{port}"
+server_names = ["{estate.SERVER_NAME}"]
+
+[listener.tls]
+certificate = "{pki.certificate}"
+key = "{pki.key}"
+client_authorities = ["{pki.authority}"]
+revocation_lists = ["{pki.list}"]
+"""
 
 
 def practices(count):

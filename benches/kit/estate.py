@@ -11,6 +11,8 @@ import time
 
 CONSUMER = "200000000359"
 ORGANISATION = "RXX01"
+# What the consumer's certificate names.
+HOST = "epr.rxx01.example"
 UPSTREAMS = ["north", "east", "south", "west"]
 # What a consumer's requests say in Host.
 SERVER_NAME = "gateway.example"
@@ -84,6 +86,8 @@ class Scenario:
     title: str
     interaction: str
     answer_bytes: int
+    # Over mutual TLS: `kept` for requests over open connections, `new` for handshakes alone.
+    tls: str = ""
 
     def path(self):
         """What follows the service root."""
@@ -98,6 +102,12 @@ SCENARIOS = [
     Scenario("2k", "find a patient, answer of 2 kB", FIND_PATIENT, 2_000),
     Scenario("200k", "find free slots, answer of 200 kB", FIND_SLOTS, 200_000),
 ]
+# The figures of `handshakes` are for 1,000 handshakes.
+TLS_SCENARIOS = [
+    Scenario("2k-tls", "find a patient over mutual TLS, answer of 2 kB", FIND_PATIENT, 2_000, "kept"),
+    Scenario("handshakes", "full handshakes of mutual TLS, no request", FIND_PATIENT, 0, "new"),
+]
+EVERY_SCENARIO = SCENARIOS + TLS_SCENARIOS
 
 
 def claims(practice, interaction, now):

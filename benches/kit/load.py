@@ -14,8 +14,9 @@ from .processes import machine_busy
 class Load:
     """What sends the requests: one thread, a fixed number of connections, each always busy."""
 
-    def __init__(self, folder, processor, connections, provider, programs):
+    def __init__(self, folder, processor, connections, provider, programs, tls_load, pki):
         """`programs` are all that belong to the benchmark: whatever else works is others' load."""
+        self.tls_load, self.pki = tls_load, pki
         self.heads, self.processor, self.connections = folder / "heads", processor, connections
         self.provider, self.programs = provider, programs
 
@@ -26,7 +27,7 @@ class Load:
         if contender.log:
             os.truncate(contender.log, 0)
         before, slept = self.spent(contender), self.slept()
-        sent = self.send(contender, seconds)
+        sent = self.send(contender, scenario, seconds)
         after, wakes = self.spent(contender), self.slept() - slept
         wall, user, system, ours, everyone = (b - a for a, b in zip(before, after))
         require(contender, scenario, sent)
@@ -61,20 +62,23 @@ class Load:
         loads = resource.getrusage(resource.RUSAGE_CHILDREN).ru_nvcsw
         return loads + self.provider.program.sleeps()
 
-    def send(self, contender, seconds):
-        """Runs wrk; what it counted."""
+    def send(self, contender, scenario, seconds):
+        """Runs wrk, or what can show a client certificate; what it counted."""
         command = [
+            self.tls_load, str(contender.tls_port), str(self.heads), str(self.connections),
+            str(seconds), scenario.tls, *self.pki.consumer, self.pki.authority,
+        ] if scenario.tls else [
             "wrk", "--threads", "1", "--connections", str(self.connections),
             "--duration", f"{seconds}s", "--script", str(BENCHES / "load.lua"),
             "--header", f"Host: {SERVER_NAME}",
             f"http://127.0.0.1:{contender.port}", "--", str(self.heads)]
-        # The kernel ends a process that outlives us; wrk ends by itself.
+        # The kernel ends a process that outlives us; the load ends by itself.
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30,
                               preexec_fn=lambda: os.sched_setaffinity(0, {self.processor}))
         for line in done.stdout.splitlines():
             if line.startswith("LOAD "):
                 return json.loads(line.removeprefix("LOAD "))
-        raise Unable(f"wrk against {contender.name} failed:\n{done.stdout}{done.stderr}")
+        raise Unable(f"the load against {contender.name} failed:\n{done.stdout}{done.stderr}")
 
 
 def require(contender, scenario, sent):
@@ -87,7 +91,8 @@ def require(contender, scenario, sent):
     if sent["bytes"] < sent["requests"] * scenario.answer_bytes:
         raise Unable(f"{name}: {sent['bytes']} bytes for {sent['requests']} requests is too little")
     deadline = time.monotonic() + 5
-    while contender.log and lines(contender.log) < sent["requests"]:
+    # A handshake without a request leaves no line.
+    while contender.log and scenario.tls != "new" and lines(contender.log) < sent["requests"]:
         if time.monotonic() > deadline:
             raise Unable(f"{name}: {lines(contender.log)} log lines for {sent['requests']} requests")
         time.sleep(0.05)

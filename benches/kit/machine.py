@@ -8,7 +8,7 @@ import subprocess
 
 BENCHES = pathlib.Path(__file__).resolve().parent.parent
 PROJECT = BENCHES.parent
-PACKAGES = ["haproxy", "nginx", "wrk"]
+PACKAGES = ["haproxy", "nginx", "openssl", "wrk"]
 POLICY = pathlib.Path("/usr/sbin/policy-rc.d")
 
 
@@ -70,11 +70,12 @@ def keep_off_at_boot(packages):
 
 
 def build():
-    """Builds gateway and bare proxy for release; the paths of both binaries."""
+    """Builds gateway, bare proxy and the load over TLS for release; the paths of the binaries."""
     drifted = different_versions()
     if drifted:
         print(f"note: gateway and bare proxy use different versions of {', '.join(drifted)}")
-    return cargo(PROJECT, "gpconnect-gateway"), cargo(BENCHES / "bare", "bare-proxy")
+    return (cargo(PROJECT, "gpconnect-gateway"), cargo(BENCHES / "bare", "bare-proxy"),
+            cargo(BENCHES / "bare", "tls-load"))
 
 
 def cargo(folder, name):

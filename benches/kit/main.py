@@ -10,6 +10,7 @@ import tempfile
 import time
 
 from . import machine, measure, report
+from .estate import EVERY_SCENARIO
 from .machine import Unable
 
 # A token made for a round lives 300 s.
@@ -30,6 +31,8 @@ def arguments():
                         help="how long to wait, in all, for others' work on the machine to end")
     parser.add_argument("--only", type=lambda text: text.split(","), metavar="NAMES",
                         help="contenders, by comma: direct, haproxy, bare, gateway")
+    parser.add_argument("--scenario", type=lambda text: text.split(","), metavar="NAMES",
+                        help="by comma: " + ", ".join(each.name for each in EVERY_SCENARIO))
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="also write all figures")
     parser.add_argument("--keep", type=pathlib.Path, metavar="FOLDER",
                         help="work in this new folder and leave it: configurations, logs")
@@ -87,7 +90,7 @@ def whole(options):
 
 def time_limit(options):
     """Seconds after which a run is stuck: every round twice over, waiting, and starting."""
-    return 180 + options.patience + 2 * 2 * 5 * (options.rounds + 1) * (options.seconds + 2)
+    return 180 + options.patience + 2 * len(EVERY_SCENARIO) * 5 * (options.rounds + 1) * (options.seconds + 2)
 
 
 def folder(keep):

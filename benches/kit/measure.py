@@ -6,6 +6,7 @@ import time
 from . import contenders, estate, proof
 from .load import Load
 from .machine import processors
+from .pki import Pki
 from .processes import machine_busy, stop_all
 from .provider import Provider
 
@@ -20,37 +21,43 @@ def run(binaries, folder, options):
     """Starts everything, proves it, measures it; contenders and the figures of all rounds."""
     folder = pathlib.Path(folder)
     try:
-        provider, runners = start(binaries, folder, options.only)
+        pki = Pki(folder)
+        provider, runners = start(binaries, folder, pki, options.only)
         for contender in runners:
-            held = proof.prove(contender, provider)
+            held = proof.prove(contender, provider, pki)
             if contender.checks:
                 print(f"{contender.name}: does its work, {held} of {held} checks", flush=True)
         programs = {id(each.program): each.program for each in [provider, *runners]}
         _, load_processor = processors()
         load = Load(
-            folder, load_processor, options.connections, provider, list(programs.values()))
+            folder, load_processor, options.connections, provider, list(programs.values()),
+            binaries[2], pki)
         patience = Patience(options.patience)
         figures = []
-        for scenario in estate.SCENARIOS:
-            figures += rounds(load, scenario, runners, patience, options)
+        for scenario in estate.EVERY_SCENARIO:
+            able = [each for each in runners if each.tls_port or not scenario.tls]
+            if able and (not options.scenario or scenario.name in options.scenario):
+                figures += rounds(load, scenario, able, patience, options)
         return [about(each) for each in runners], figures
     finally:
         stop_all()
 
 
-def start(binaries, folder, only):
+def start(binaries, folder, pki, only):
     """Starts provider and contenders."""
-    gateway, bare = binaries
+    gateway, bare, _ = binaries
     processor, load_processor = processors()
     provider = Provider(folder, load_processor)
     makers = {
         "direct": lambda: contenders.direct(provider),
-        "haproxy": lambda: contenders.haproxy(folder, provider, processor),
-        "bare": lambda: contenders.bare(bare, folder, provider, processor),
+        "haproxy": lambda: contenders.haproxy(folder, provider, processor, pki),
+        "bare": lambda: contenders.bare(bare, folder, provider, processor, pki),
     }
     for count in (1_000, 10_000):
-        makers[f"gateway {count:,}"] = lambda count=count: contenders.gateway(
-            gateway, folder, provider, processor, count)
+        # What TLS costs does not depend on the number of practices.
+        own = pki if count == 1_000 else None
+        makers[f"gateway {count:,}"] = lambda count=count, own=own: contenders.gateway(
+            gateway, folder, provider, processor, count, own)
     wanted = [make for name, make in makers.items() if not only or name.split()[0] in only]
     return provider, [make() for make in wanted]
 

@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import socket
+import ssl
 import time
 import uuid
 
@@ -75,6 +77,20 @@ class Proof:
         status, body = self.send(Unknown(7), FIND_PATIENT, path)
         self.note("refused: unknown practice", status == 404 and is_a("OperationOutcome", body))
 
+    def certified(self, pki):
+        """Over TLS a consumer's certificate is asked for, and one that was revoked refused."""
+        scenario, practice = SCENARIOS[0], estate.Practice(7)
+        payload = estate.claims(practice, scenario.interaction, self.now)
+        headers = estate.headers(practice, scenario.interaction, payload)
+        headers["Ssp-TraceID"] = str(uuid.uuid4())
+        wanted = estate.target(practice, scenario.path())
+        cases = [("with a certificate", pki.consumer, True), ("without a certificate", None, False)]
+        # Bare has no lists.
+        cases += [("with a revoked one", pki.revoked, False)] if self.contender.checks else []
+        for name, files, good in cases:
+            status = over_tls(self.contender.tls_port, pki.authority, files, wanted, headers)
+            self.note(f"over TLS {name}", (status == 200) == good)
+
     def logged(self):
         """Every request left one JSON line with its trace id and a status."""
         deadline = time.monotonic() + 5
@@ -96,6 +112,21 @@ class Unknown(estate.Practice):
         return "Z99999"
 
 
+def over_tls(port, authority, files, target, headers):
+    """The status of one request over TLS; 0 when there was none."""
+    context = ssl.create_default_context(cafile=authority)
+    if files:
+        context.load_cert_chain(*files)
+    try:
+        with socket.create_connection(("127.0.0.1", port), 10) as plain:
+            with context.wrap_socket(plain, server_hostname=estate.SERVER_NAME) as stream:
+                lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+                stream.sendall(f"GET {target} HTTP/1.1\r\n{lines}\r\n".encode())
+                return int(stream.recv(4_096).split(b" ")[1])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
 def is_a(kind, body):
     """Whether a body is a FHIR resource of that type."""
     try:
@@ -104,10 +135,12 @@ def is_a(kind, body):
         return False
 
 
-def prove(contender, provider):
+def prove(contender, provider, pki):
     """Raises unless all checks hold; how many there were."""
     proof = Proof(contender, provider)
     proof.answered()
+    if contender.tls_port:
+        proof.certified(pki)
     if contender.checks:
         proof.routed()
         proof.refused()

@@ -1,13 +1,22 @@
 //! The engine alone: every request goes to one address, and nothing is checked, logged or counted.
 //! What the gateway costs beyond this is its own doing.
 //!
-//! `bare-proxy LISTEN UPSTREAM THREADS`, both addresses with their port.
+//! `bare-proxy LISTEN UPSTREAM THREADS [LISTEN-TLS CERTIFICATE KEY AUTHORITIES]`, addresses with their
+//! port. The second listener wants client certificates of the authorities.
 
 use std::{net::SocketAddr, process::ExitCode};
 
 use async_trait::async_trait;
+use openssl::{
+    error::ErrorStack,
+    ssl::{
+        SslAcceptor, SslFiletype, SslMethod, SslOptions, SslSessionCacheMode, SslVerifyMode,
+        SslVersion,
+    },
+};
 use pingora::{
     Result,
+    listeners::tls::TlsSettings,
     proxy::{ProxyHttp, Session, http_proxy_service},
     server::{Server, configuration::ServerConf},
     upstreams::peer::HttpPeer,
@@ -35,6 +44,28 @@ impl ProxyHttp for Bare {
     }
 }
 
+/// The TLS of a listener, with the gateway's settings: its modern suites, no tickets and no sessions,
+/// which would spare handshakes. What it lacks are revocation lists.
+fn tls(certificate: &str, key: &str, authorities: &str) -> Result<TlsSettings, ErrorStack> {
+    const MODERN: &str = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:\
+                          ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:\
+                          ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256";
+    let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
+    builder.set_security_level(2);
+    builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
+    builder.set_cipher_list(MODERN)?;
+    builder.set_options(
+        SslOptions::CIPHER_SERVER_PREFERENCE | SslOptions::NO_TICKET | SslOptions::NO_RENEGOTIATION,
+    );
+    builder.set_session_cache_mode(SslSessionCacheMode::OFF);
+    builder.set_num_tickets(0)?;
+    builder.set_certificate_chain_file(certificate)?;
+    builder.set_private_key_file(key, SslFiletype::PEM)?;
+    builder.set_ca_file(authorities)?;
+    builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+    Ok(TlsSettings::from(builder))
+}
+
 /// The address to listen at, the one to forward to, and how many threads carry requests.
 fn arguments() -> Option<(String, SocketAddr, usize)> {
     let mut arguments = std::env::args().skip(1);
@@ -54,6 +85,16 @@ fn main() -> ExitCode {
     server.bootstrap();
     let mut proxy = http_proxy_service(&server.configuration, Bare { upstream });
     proxy.add_tcp(&listen);
+    let more: Vec<String> = std::env::args().skip(4).collect();
+    if let [listen, certificate, key, authorities] = more.as_slice() {
+        match tls(certificate, key, authorities) {
+            Ok(settings) => proxy.add_tls_with_settings(listen, None, settings),
+            Err(fault) => {
+                eprintln!("bare-proxy: no TLS: {fault}");
+                return ExitCode::from(2);
+            }
+        }
+    }
     server.add_service(proxy);
     server.run_forever()
 }
