@@ -9,7 +9,7 @@ use openssl::{
     pkey::{PKey, Private},
     sha::Sha256,
     ssl::{SslRef, SslVersion},
-    x509::{X509, X509PurposeId, store::X509Store},
+    x509::{X509, X509PurposeId},
 };
 
 use super::{
@@ -18,7 +18,7 @@ use super::{
     identity::Identity,
     renew::{Material, Renewable},
     server::now,
-    trust::{Moments, Trust, verify},
+    trust::{Trust, Verifier, verify},
 };
 use crate::config::{TlsFile, UpstreamTls, Version};
 
@@ -30,7 +30,7 @@ pub struct Credentials {
     /// Differs whenever anything of it differs: connections made with others are not shared.
     pub fingerprint: u64,
     identity: Identity,
-    store: X509Store,
+    verifier: Verifier,
     oldest: Version,
     expiries: Vec<Expiry>,
     prepared: OnceLock<Box<dyn Any + Send + Sync>>,
@@ -100,7 +100,7 @@ impl Credentials {
 
     fn accept(&self, ssl: &SslRef, host: &HostName) -> Result<i64, &'static str> {
         let certificate = ssl.peer_certificate().ok_or("there is none")?;
-        let good_until = verify(&self.store, &certificate, ssl.peer_cert_chain(), now())?;
+        let good_until = verify(&self.verifier, &certificate, ssl.peer_cert_chain(), now())?;
         if bears(&certificate, host) { Ok(good_until) } else { Err("it names another host") }
     }
 }
@@ -120,12 +120,12 @@ impl Material for Credentials {
         let identity = Identity::read(&settings.certificate, &settings.key);
         let trust = Trust::read(&settings.authorities, &settings.revocation_lists, now());
         let (identity, trust) = both(identity, trust)?;
-        let store = trust.store(X509PurposeId::SSL_SERVER, Moments::None).map_err(|fault| {
+        let verifier = trust.verifier(X509PurposeId::SSL_SERVER).map_err(|fault| {
             vec![Fault::new(&settings.certificate, format!("can't be used: {fault}"))]
         })?;
         Ok(Self {
             fingerprint: fingerprint(settings, &identity, &trust),
-            store,
+            verifier,
             oldest: settings.minimum_version,
             expiries: [&*identity.expiries, &*trust.expiries].concat(),
             identity,

@@ -41,7 +41,7 @@ impl Acceptor {
             certificate: ClientCertificate::read(leaf),
             not_before: seconds(leaf.not_before()),
             key: key(leaf),
-            verdict: verify(self.store(), leaf, Some(&sent), now),
+            verdict: verify(self.verifier(), leaf, Some(&sent), now),
         })
     }
 }

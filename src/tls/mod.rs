@@ -15,6 +15,7 @@ mod identity;
 pub mod issue;
 mod refused;
 mod renew;
+mod revoked;
 mod server;
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ use openssl::{
         AlpnError, Ssl, SslAcceptor, SslAcceptorBuilder, SslContext, SslMethod, SslOptions, SslRef,
         SslSessionCacheMode, SslVerifyMode, SslVersion, select_next_proto,
     },
-    x509::{X509, X509PurposeId, X509VerifyResult, store::X509Store},
+    x509::{X509, X509PurposeId, X509VerifyResult},
 };
 
 use super::{
@@ -26,7 +26,8 @@ use super::{
     identity::Identity,
     refused::{NotAccepted, Refused, openssl_codes::CRL_HAS_EXPIRED, word_of},
     renew::{Material, Renewable},
-    trust::{Moments, SECURITY_LEVEL, Trust, verify},
+    revoked::Revoked,
+    trust::{Moments, SECURITY_LEVEL, Trust, Verifier, unrevoked, verify},
 };
 use crate::config::{ListenerTls, Profile, Refusal, TlsFile};
 
@@ -51,7 +52,8 @@ pub struct Acceptor {
     number: u64,
     context: SslContext,
     /// For connections that an earlier acceptor took.
-    store: X509Store,
+    verifier: Verifier,
+    revoked: Option<Arc<Revoked>>,
     refusal: Refusal,
     shown: Option<X509>,
     expiries: Vec<Expiry>,
@@ -79,6 +81,11 @@ impl Verdict {
             // Still good for what it lists; the metric of its expiry raises the alarm.
             return true;
         }
+        self.note(code)
+    }
+
+    /// Takes note of what can't be passed over: false.
+    fn note(&self, code: i32) -> bool {
         // Only the first counts: the others follow from it, or hide it.
         self.0.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed).unwrap_or_default();
         false
@@ -104,8 +111,8 @@ impl Acceptor {
     }
 
     /// What [`Self::judge_again`] checks against.
-    pub(super) fn store(&self) -> &X509Store {
-        &self.store
+    pub(super) const fn verifier(&self) -> &Verifier {
+        &self.verifier
     }
 
     /// Begins a handshake; what the library says of the caller's chain comes into the verdict.
@@ -122,8 +129,14 @@ impl Acceptor {
         } else {
             SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT
         };
+        let revoked = self.revoked.clone();
         ssl.set_verify_callback(mode, move |good, context| {
-            good || seen.pass(context.error()) || completes
+            // At the caller's own certificate the chain is complete.
+            let is_last = good && context.error_depth() == 0;
+            match unrevoked(revoked.as_deref().filter(|_| is_last), context.chain()) {
+                Err(code) => seen.note(code) || completes,
+                Ok(()) => good || seen.pass(context.error()) || completes,
+            }
         });
         Ok((ssl, verdict))
     }
@@ -139,6 +152,11 @@ impl Acceptor {
         let certificate = ClientCertificate::read(&certificate);
         if let Some(fault) = verdict.fault() {
             let why = NotAccepted::Bad(fault);
+            return Err(Box::new(Refused { why, certificate: Some(certificate) }));
+        }
+        // Looked at in the handshake already; that it was does not depend on the library's callbacks.
+        if let Err(code) = unrevoked(self.revoked.as_deref(), ssl.verified_chain()) {
+            let why = NotAccepted::Bad(word_of(code));
             return Err(Box::new(Refused { why, certificate: Some(certificate) }));
         }
         let chain = ssl.verified_chain().into_iter().flatten();
@@ -167,7 +185,7 @@ impl Acceptor {
         } else {
             let certificate = ssl.peer_certificate().ok_or("it can't be checked");
             certificate.and_then(|certificate| {
-                verify(&self.store, &certificate, ssl.peer_cert_chain(), now)
+                verify(&self.verifier, &certificate, ssl.peer_cert_chain(), now)
             })
         };
         match checked {
@@ -213,13 +231,14 @@ impl Material for Acceptor {
                 builder.add_client_ca(authority)?;
             }
             builder.set_cert_store(trust.store(X509PurposeId::SSL_CLIENT, Moments::All)?);
-            trust.store(X509PurposeId::SSL_CLIENT, Moments::None)
+            trust.verifier(X509PurposeId::SSL_CLIENT)
         };
-        let store = believe().map_err(unusable)?;
+        let verifier = believe().map_err(unusable)?;
         Ok(Self {
             number: MADE.fetch_add(1, Ordering::Relaxed),
             context: builder.build().into_context(),
-            store,
+            verifier,
+            revoked: trust.revoked,
             refusal: settings.refusal,
             shown: identity.chain.first().cloned(),
             expiries: [identity.expiries, trust.expiries].concat(),

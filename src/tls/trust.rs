@@ -1,6 +1,6 @@
 //! Whom we believe: authorities, and what they have revoked.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, sync::Arc};
 
 use openssl::{
     error::ErrorStack,
@@ -17,7 +17,8 @@ use super::{
     certificate::{Expiry, name, seconds},
     fault::{Fault, both},
     files,
-    refused::word,
+    refused::{openssl_codes::CERT_REVOKED, word, word_of},
+    revoked::Revoked,
 };
 use crate::config::TlsFile;
 
@@ -31,6 +32,14 @@ pub(super) struct Trust {
     /// The lists in DER.
     pub(super) lists: Vec<Vec<u8>>,
     pub(super) expiries: Vec<Expiry>,
+    /// What they revoke; none when only the library can tell.
+    pub(super) revoked: Option<Arc<Revoked>>,
+}
+
+/// A store of [`Moments::None`], and what its authorities have revoked.
+pub(super) struct Verifier {
+    store: X509Store,
+    revoked: Option<Arc<Revoked>>,
 }
 
 /// Which moments a chain is held against.
@@ -100,19 +109,22 @@ impl Trust {
             return Err(faults);
         }
         let form = |is_pem| if is_pem { SslFiletype::PEM } else { SslFiletype::ASN1 };
-        let lists = list_files.iter().flat_map(|(_, (found, _))| found);
+        let (mut files, mut lists) = (Vec::new(), Vec::new());
+        for (file, (found, is_pem)) in list_files {
+            files.push((file.clone(), form(is_pem)));
+            lists.extend(found.into_iter().map(Arc::new));
+        }
         Ok(Self {
+            revoked: Revoked::of(&certificates, &lists).map(Arc::new),
             authorities: certificates,
-            lists: lists.map(|list| list.to_der().unwrap_or_default()).collect(),
-            files: list_files
-                .into_iter()
-                .map(|(file, (_, is_pem))| (file.clone(), form(is_pem)))
-                .collect(),
+            lists: lists.iter().map(|list| list.to_der().unwrap_or_default()).collect(),
+            files,
             expiries,
         })
     }
 
-    /// A store that accepts what these authorities issued for a purpose and did not revoke.
+    /// A store that accepts what these authorities issued for a purpose. It refuses what they have
+    /// revoked only when [`Self::revoked`] can't tell.
     pub(super) fn store(
         &self,
         purpose: X509PurposeId,
@@ -122,12 +134,14 @@ impl Trust {
         for authority in &self.authorities {
             store.add_cert(authority.clone())?;
         }
-        let lookup = store.add_lookup(X509Lookup::file())?;
-        for (file, form) in &self.files {
-            lookup.load_crl_file(&file.path, *form)?;
-        }
         let mut parameters = X509VerifyParam::new()?;
-        parameters.set_flags(X509VerifyFlags::CRL_CHECK | X509VerifyFlags::CRL_CHECK_ALL)?;
+        if self.revoked.is_none() {
+            let lookup = store.add_lookup(X509Lookup::file())?;
+            for (file, form) in &self.files {
+                lookup.load_crl_file(&file.path, *form)?;
+            }
+            parameters.set_flags(X509VerifyFlags::CRL_CHECK | X509VerifyFlags::CRL_CHECK_ALL)?;
+        }
         if moments == Moments::None {
             parameters.set_flags(X509VerifyFlags::NO_CHECK_TIME)?;
         }
@@ -136,12 +150,18 @@ impl Trust {
         store.set_param(&parameters)?;
         Ok(store.build())
     }
+
+    /// What certificates are verified with outside a handshake.
+    pub(super) fn verifier(&self, purpose: X509PurposeId) -> Result<Verifier, ErrorStack> {
+        let store = self.store(purpose, Moments::None)?;
+        Ok(Verifier { store, revoked: self.revoked.clone() })
+    }
 }
 
-/// Checks a certificate against a store of [`Moments::None`], and the moments of all certificates
-/// up to the root. Gives the last second of the one that ends first.
+/// Checks a certificate, what of its chain is revoked, and the moments of all certificates up to the
+/// root. Gives the last second of the one that ends first.
 pub(super) fn verify(
-    store: &X509Store,
+    verifier: &Verifier,
     certificate: &X509Ref,
     others: Option<&StackRef<X509>>,
     now: i64,
@@ -149,13 +169,33 @@ pub(super) fn verify(
     const BROKEN: &str = "it can't be checked";
     let none = Stack::new().or(Err(BROKEN))?;
     let mut context = X509StoreContext::new().or(Err(BROKEN))?;
-    let checked = context.init(store, certificate, others.unwrap_or(&none), |context| {
+    let others = others.unwrap_or(&none);
+    let checked = context.init(&verifier.store, certificate, others, |context| {
         if !context.verify_cert()? {
             return Ok(Err(word(context.error())));
         }
-        Ok(within(context.chain(), now))
+        Ok(unrevoked(verifier.revoked.as_deref(), context.chain())
+            .map_err(word_of)
+            .and_then(|()| within(context.chain(), now)))
     });
     checked.unwrap_or(Err(BROKEN))
+}
+
+/// Whether nothing of a chain that was verified is revoked; without `revoked` the library has seen
+/// to it.
+///
+/// # Errors
+/// With the library's code.
+pub(super) fn unrevoked(
+    revoked: Option<&Revoked>,
+    chain: Option<&StackRef<X509>>,
+) -> Result<(), i32> {
+    match (revoked, chain) {
+        (None, _) => Ok(()),
+        (Some(revoked), Some(chain)) => revoked.check(chain),
+        // There is none only when nothing was verified.
+        (Some(_), None) => Err(CERT_REVOKED),
+    }
 }
 
 /// The last second of the certificate of a chain that ends first.
@@ -213,6 +253,6 @@ fn check_list(file: &TlsFile, list: &X509Crl, authorities: &[X509], now: i64) ->
     Some(Fault::new(file, problem))
 }
 
-fn same(one: &X509NameRef, other: &X509NameRef) -> bool {
+pub(super) fn same(one: &X509NameRef, other: &X509NameRef) -> bool {
     one.try_cmp(other).is_ok_and(Ordering::is_eq)
 }

@@ -9,7 +9,7 @@ use super::odd::{self, Odd};
 use super::pki::{DAY, Pki, host, now};
 use super::{Client, Secure};
 use crate::exposition::Exposition;
-use crate::harness::{DEADLINE, Mode};
+use crate::harness::{Connection, DEADLINE, Mode};
 use crate::refusals::contract;
 
 /// Every fault, its certificate, and a part of the text that tells of it.
@@ -104,6 +104,28 @@ async fn is_answered_and_closed(secure: &Secure, client: &Client<'_>, text: &str
     let again = connection.try_send(secure.call(Mode::Transparent)).await;
     assert!(again.is_err(), "{name}: the connection stayed open: {again:?}");
     assert_eq!(secure.seen(), [""; 0], "{name}");
+}
+
+/// An authority that the gateway lacks has no list, whoever sends its certificate.
+/// gp-connect 8.
+#[tokio::test]
+async fn an_authority_that_a_caller_brings_is_not_believed() {
+    let secure = Secure::start("").await;
+    let between = secure.pki.consumers.below("Between").unwrap();
+    let issued = between.issue(&Order::new(&host(Mode::Transparent))).unwrap();
+    for version in [SslVersion::TLS1_2, SslVersion::TLS1_3] {
+        let client = secure.client(Some(&issued));
+        let stream = client.try_connect_with(|it| {
+            super::versions::only(it, version);
+            it.add_extra_chain_cert(between.certificate.clone()).unwrap();
+        });
+        let mut connection = Connection::over(stream.await.unwrap()).await;
+        let answer = connection.send(secure.call(Mode::Transparent)).await;
+        assert_eq!(answer.status, 495, "{version:?}: {answer:?}");
+        let told = answer.json()["issue"][0]["diagnostics"].as_str().unwrap().to_owned();
+        assert!(told.contains("no revocation list of its authority"), "{version:?}: {told}");
+    }
+    assert_eq!(secure.seen(), [""; 0]);
 }
 
 /// gp-connect 8.
