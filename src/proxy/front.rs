@@ -46,8 +46,9 @@ use super::{
 };
 use crate::{config::Timeouts, tls::ClientCertificate};
 
-/// The room for a head at first: enough for all but unusual tokens.
-const HEAD_ROOM: usize = 8 * 1024;
+/// The room for a head at first: enough for all but unusual tokens. More would cost each request
+/// memory that is in no cache.
+const HEAD_ROOM: usize = 4 * 1024;
 /// How much of a refused request is read away, and how long, so that the refusal is not lost to a
 /// connection reset.
 const LINGER_BYTES: usize = 256 * 1024;

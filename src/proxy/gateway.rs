@@ -116,12 +116,14 @@ impl Exchange {
 
 #[async_trait]
 impl ProxyHttp for Gateway {
-    type CTX = Exchange;
+    /// Boxed: the engine's futures hold it several times over, and are made anew for each request.
+    type CTX = Box<Exchange>;
 
-    fn new_ctx(&self) -> Exchange {
+    fn new_ctx(&self) -> Self::CTX {
         let telemetry = Arc::clone(&self.shared.telemetry);
         let journal = Arc::clone(&self.shared.journal);
-        Exchange::new(self.shared.current.load(), telemetry, journal, Arc::clone(&self.name))
+        let (current, name) = (self.shared.current.load(), Arc::clone(&self.name));
+        Box::new(Exchange::new(current, telemetry, journal, name))
     }
 
     fn init_downstream_modules(&self, _: &mut pingora::modules::http::HttpModules) {
@@ -131,7 +133,7 @@ impl ProxyHttp for Gateway {
     fn on_connection_reuse(
         &self,
         _: &mut Session,
-        exchange: &mut Exchange,
+        exchange: &mut Self::CTX,
         from_front: Box<dyn Any + Send + Sync>,
     ) {
         if let Ok(from_front) = from_front.downcast::<FromFront>() {
@@ -143,7 +145,7 @@ impl ProxyHttp for Gateway {
     async fn request_filter(
         &self,
         session: &mut Session,
-        exchange: &mut Exchange,
+        exchange: &mut Self::CTX,
     ) -> pingora::Result<bool> {
         let Snapshot { limits, timeouts, .. } = *exchange.snapshot;
         self.prepare(session, &timeouts);
@@ -176,7 +178,7 @@ impl ProxyHttp for Gateway {
     async fn upstream_peer(
         &self,
         _: &mut Session,
-        exchange: &mut Exchange,
+        exchange: &mut Self::CTX,
     ) -> pingora::Result<Box<HttpPeer>> {
         let outgoing = exchange.outgoing.as_ref();
         let upstream = outgoing
@@ -199,7 +201,7 @@ impl ProxyHttp for Gateway {
         _: &HttpPeer,
         connection: RawFd,
         digest: Option<&Digest>,
-        exchange: &mut Exchange,
+        exchange: &mut Self::CTX,
     ) -> pingora::Result<()> {
         if let Some(trusted) = exchange.outgoing.as_ref().and_then(|out| out.trusted.as_ref()) {
             trusted.check(digest)?;
@@ -217,7 +219,7 @@ impl ProxyHttp for Gateway {
         &self,
         session: &mut Session,
         head: &mut RequestHeader,
-        exchange: &mut Exchange,
+        exchange: &mut Self::CTX,
     ) -> pingora::Result<()> {
         match exchange.outgoing.as_ref().zip(exchange.permit.as_ref()) {
             Some((outgoing, permit)) => outgoing.write(permit, session.req_header(), head),
@@ -229,7 +231,7 @@ impl ProxyHttp for Gateway {
         &self,
         _: &mut Session,
         head: &mut ResponseHeader,
-        exchange: &mut Exchange,
+        exchange: &mut Self::CTX,
     ) -> pingora::Result<()> {
         let refuse = |why| Error::explain(ErrorType::InvalidHTTPHeader, why).into_up();
         if head.status == http::StatusCode::SWITCHING_PROTOCOLS {
@@ -252,7 +254,7 @@ impl ProxyHttp for Gateway {
         _: &mut Session,
         _: &mut Option<bytes::Bytes>,
         end: bool,
-        exchange: &mut Exchange,
+        exchange: &mut Self::CTX,
     ) -> pingora::Result<Option<std::time::Duration>> {
         if !end && exchange.remaining().is_zero() {
             return Err(Error::explain(ErrorType::ReadTimedout, "answer took too long").into_up());
@@ -267,7 +269,7 @@ impl ProxyHttp for Gateway {
         _: &HttpPeer,
         session: &mut Session,
         mut fault: Box<Error>,
-        exchange: &mut Exchange,
+        exchange: &mut Self::CTX,
         reused: bool,
     ) -> Box<Error> {
         exchange.disarm();
@@ -289,7 +291,7 @@ impl ProxyHttp for Gateway {
         &self,
         _: &mut Session,
         _: &HttpPeer,
-        exchange: &mut Exchange,
+        exchange: &mut Self::CTX,
         mut fault: Box<Error>,
     ) -> Box<Error> {
         let upstream = exchange
@@ -306,7 +308,7 @@ impl ProxyHttp for Gateway {
         &self,
         session: &mut Session,
         fault: &Error,
-        exchange: &mut Exchange,
+        exchange: &mut Self::CTX,
     ) -> FailToProxy {
         let begun = session.response_written().is_some_and(|head| !head.status.is_informational());
         let failed = FailToProxy { error_code: 0, can_reuse_downstream: false };
@@ -329,7 +331,7 @@ impl ProxyHttp for Gateway {
         FailToProxy { error_code: exchange.status.unwrap_or_default(), ..failed }
     }
 
-    async fn logging(&self, session: &mut Session, _: Option<&Error>, exchange: &mut Exchange) {
+    async fn logging(&self, session: &mut Session, _: Option<&Error>, exchange: &mut Self::CTX) {
         if exchange.upstream.is_some() {
             exchange.sent = session.body_bytes_sent();
         }
@@ -337,7 +339,7 @@ impl ProxyHttp for Gateway {
         exchange.ended = true;
     }
 
-    fn suppress_error_log(&self, _: &Session, _: &Exchange, _: &Error) -> bool {
+    fn suppress_error_log(&self, _: &Session, _: &Self::CTX, _: &Error) -> bool {
         // Our own line says it, without the request's query.
         true
     }
@@ -345,14 +347,14 @@ impl ProxyHttp for Gateway {
     fn suppress_proxy_warn_log(
         &self,
         _: &Session,
-        _: &Exchange,
+        _: &Self::CTX,
         _: &Error,
         _: pingora::proxy::ProxyWarnLogContext,
     ) -> bool {
         true
     }
 
-    fn request_summary(&self, _: &Session, exchange: &Exchange) -> String {
+    fn request_summary(&self, _: &Session, exchange: &Self::CTX) -> String {
         exchange.trace_id().to_string()
     }
 }
