@@ -145,43 +145,47 @@ fn all(bytes: &[u8], allowed: impl Fn(u8) -> bool) -> bool {
     bytes.iter().fold(true, |good, byte| good & allowed(*byte))
 }
 
-const fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'!' | b'#'
-                | b'$'
-                | b'%'
-                | b'&'
-                | b'\''
-                | b'*'
-                | b'+'
-                | b'-'
-                | b'.'
-                | b'^'
-                | b'_'
-                | b'`'
-                | b'|'
-                | b'~'
-        )
+/// What a byte may be part of: a bit each.
+const TOKEN: u8 = 1;
+/// A header name without the marks that some servers take for one another.
+const PLAIN: u8 = 1 << 1;
+/// Visible ASCII without what URI parsers disagree on. A raw pipe occurs in identifiers.
+const TARGET: u8 = 1 << 2;
+
+#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it, and tells")]
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = b'!';
+    while byte < 127 {
+        let plain = byte.is_ascii_alphanumeric() || byte == b'-';
+        let marks = matches!(byte, b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+');
+        let more = matches!(byte, b'.' | b'^' | b'_' | b'`' | b'|' | b'~');
+        let token = if plain || marks || more { TOKEN } else { 0 };
+        let target = if matches!(byte, b'"' | b'<' | b'>' | b'`' | b'#') { 0 } else { TARGET };
+        classes[byte as usize] = token | target | if plain { PLAIN } else { 0 };
+        byte += 1;
+    }
+    classes
+};
+
+/// What all of `bytes` may be part of.
+fn classes(bytes: &[u8]) -> u8 {
+    let class = |byte: &u8| CLASSES.get(usize::from(*byte)).copied().unwrap_or_default();
+    bytes.iter().fold(u8::MAX, |common, byte| common & class(byte))
 }
 
-/// Visible ASCII without what URI parsers disagree on. A raw pipe occurs in identifiers.
-const fn is_target(byte: u8) -> bool {
-    byte > b' ' && byte < 127 && !matches!(byte, b'"' | b'<' | b'>' | b'`' | b'#')
+fn are(bytes: &[u8], class: u8) -> bool {
+    classes(bytes) & class != 0
 }
 
 fn check_request_line(line: &[u8], rules: &Rules<'_>) -> Result<Option<Range<usize>>, Reason> {
     if line.starts_with(b"PRI * HTTP/2") {
         return Err(Reason::Http2NotOffered);
     }
-    let mut parts = line.split(|byte| *byte == b' ');
-    let (Some(method), Some(target), Some(version), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
+    let Some((method, target, version)) = three_parts(line) else {
         return Err(Reason::HeadMalformed("its first line is not method, target and version"));
     };
-    if method.is_empty() || method.len() > 20 || !all(method, is_token) {
+    if method.is_empty() || method.len() > 20 || !are(method, TOKEN) {
         return Err(Reason::HeadMalformed("its method is not a token"));
     }
     if method == b"CONNECT" {
@@ -193,7 +197,7 @@ fn check_request_line(line: &[u8], rules: &Rules<'_>) -> Result<Option<Range<usi
     if target.len() > rules.limits.target_bytes {
         return Err(Reason::TargetTooLong { limit: rules.limits.target_bytes });
     }
-    if target.is_empty() || !all(target, is_target) {
+    if target.is_empty() || !are(target, TARGET) {
         return Err(Reason::HeadMalformed(
             "its target has characters that must be percent-encoded",
         ));
@@ -203,6 +207,17 @@ fn check_request_line(line: &[u8], rules: &Rules<'_>) -> Result<Option<Range<usi
         Some(b'/' | b'*') => Ok(None),
         _ => absolute_form(target).map(|length| Some(start..start + length)),
     }
+}
+
+/// What stands around two blanks.
+fn three_parts(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let cut = |line| {
+        let (before, behind) = <[u8]>::split_at_checked(line, memchr(b' ', line)?)?;
+        Some((before, behind.get(1..)?))
+    };
+    let (first, rest) = cut(line)?;
+    let (second, third) = cut(rest)?;
+    memchr(b' ', third).is_none().then_some((first, second, third))
 }
 
 /// The length of `http[s]://{authority}` in front of the path.

@@ -4,7 +4,7 @@
 use gpconnect::rejection::Reason;
 use memchr::memchr;
 
-use super::{Rules, all, certificate, is_token};
+use super::{PLAIN, Rules, TOKEN, all, are, certificate, classes};
 use crate::proxy::framing::{Body, Chunks};
 
 const fn is_value(byte: u8) -> bool {
@@ -70,13 +70,16 @@ pub(super) fn check_header<'h>(
     };
     let name = line.get(..colon).unwrap_or_default();
     let value = line.get(colon + 1..).unwrap_or_default();
-    if name.is_empty() || !all(name, is_token) {
+    let name_is = classes(name);
+    if name.is_empty() || name_is & TOKEN == 0 {
         return Err(Reason::HeadMalformed("a header name is not a token"));
     }
     if !all(value, is_value) {
         return Err(Reason::HeadMalformed("a header value has control characters"));
     }
-    refuse_alias(name)?;
+    if name_is & PLAIN == 0 {
+        refuse_alias(name)?;
+    }
     let (bare, value) = (value.strip_prefix(b" ").unwrap_or(value), value.trim_ascii());
     let known = ONCE.iter().zip(0..).find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()));
     if let Some((known, place)) = known {
@@ -177,9 +180,6 @@ fn check_known<'h>(
 /// Servers that write headers into variables make `_` of whatever is no letter or digit, and can't
 /// tell `Ssp_From` or `Ssp.From` from `Ssp-From`.
 fn refuse_alias(name: &[u8]) -> Result<(), Reason> {
-    if all(name, |byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-        return Ok(());
-    }
     let dash = |byte: &u8| if byte.is_ascii_alphanumeric() { *byte } else { b'-' };
     let dashed: Vec<u8> = name.iter().map(dash).collect();
     certificate::refuse(&dashed)?;
@@ -205,7 +205,7 @@ fn check_connection(value: &[u8], seen: &mut Seen<'_>) -> Result<(), Reason> {
                 "its Connection header names a header of the message",
             ));
         }
-        if !all(name, is_token) || seen.nominated > NOMINATED {
+        if !are(name, TOKEN) || seen.nominated > NOMINATED {
             return Err(Reason::HeadMalformed("its Connection header is no short list of names"));
         }
     }
