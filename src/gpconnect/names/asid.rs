@@ -17,7 +17,7 @@ impl FromStr for Asid {
         if text.len() != 12 {
             return Err(NotAnAsid);
         }
-        Inline::new(text.as_bytes(), |byte| byte.is_ascii_digit()).map(Self).ok_or(NotAnAsid)
+        Inline::new(text, |byte| byte.is_ascii_digit()).map(Self).ok_or(NotAnAsid)
     }
 }
 

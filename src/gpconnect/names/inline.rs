@@ -1,26 +1,21 @@
 //! Short ASCII text held in place, so that the names that requests carry cost no allocation.
 
+use arrayvec::ArrayString;
+
 /// At most `N` ASCII bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Inline<const N: usize> {
-    bytes: [u8; N],
-    length: u8,
-}
+pub(super) struct Inline<const N: usize>(ArrayString<N>);
 
 impl<const N: usize> Inline<N> {
     /// Holds `text` when it fits and each of its bytes is `allowed` (which must be ASCII).
-    pub(super) fn new(text: &[u8], allowed: impl Fn(u8) -> bool) -> Option<Self> {
-        let mut bytes = [0; N];
-        bytes.get_mut(..text.len())?.copy_from_slice(text);
-        let length = u8::try_from(text.len()).ok()?;
-        let fits = text.iter().all(|byte| byte.is_ascii() && allowed(*byte));
-        fits.then_some(Self { bytes, length })
+    pub(super) fn new(text: &str, allowed: impl Fn(u8) -> bool) -> Option<Self> {
+        let fits = text.bytes().all(|byte| byte.is_ascii() && allowed(byte));
+        ArrayString::from(text).ok().filter(|_| fits).map(Self)
     }
 
     /// The text.
     pub(super) fn as_str(&self) -> &str {
-        let bytes = self.bytes.get(..usize::from(self.length)).unwrap_or_default();
-        str::from_utf8(bytes).unwrap_or_default()
+        &self.0
     }
 }
 

@@ -19,7 +19,7 @@ impl FromStr for OdsCode {
             return Err(NotAnOdsCode);
         }
         let allowed = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
-        Inline::new(text.as_bytes(), allowed).map(Self).ok_or(NotAnOdsCode)
+        Inline::new(text, allowed).map(Self).ok_or(NotAnOdsCode)
     }
 }
 

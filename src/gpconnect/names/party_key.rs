@@ -24,7 +24,7 @@ impl FromStr for PartyKey {
             && (6..=7).contains(&number.len())
             && number.bytes().all(|byte| byte.is_ascii_digit());
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        let held = Inline::new(text.as_bytes(), allowed).ok_or(NotAPartyKey)?;
+        let held = Inline::new(text, allowed).ok_or(NotAPartyKey)?;
         good.then_some(Self(held)).ok_or(NotAPartyKey)
     }
 }
@@ -42,7 +42,7 @@ impl FromStr for CpaId {
         if text.is_empty() {
             return Err(NotACpaId);
         }
-        let held = Inline::new(text.as_bytes(), |byte| byte.is_ascii_alphanumeric());
+        let held = Inline::new(text, |byte| byte.is_ascii_alphanumeric());
         held.map(Self).ok_or(NotACpaId)
     }
 }

@@ -26,7 +26,7 @@ impl FromStr for TokenId {
         let digits = text.split(|letter: char| !letter.is_ascii_digit()).map(str::len).max();
         // Ten digits may be a patient's.
         let plain = digits.is_none_or(|digits| digits < 10) || text.parse::<TraceId>().is_ok();
-        let held = Inline::new(text.as_bytes(), allowed).filter(|_| plain && !text.is_empty());
+        let held = Inline::new(text, allowed).filter(|_| plain && !text.is_empty());
         held.map(Self).ok_or(NotATokenId)
     }
 }

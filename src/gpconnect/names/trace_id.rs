@@ -2,10 +2,12 @@
 
 use std::{fmt, str::FromStr};
 
+use arrayvec::ArrayString;
+
 /// A trace id in UUID form, kept as it was sent. A text of any other form never gets this type,
 /// because it might hold anything, a patient's number among others (D9).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TraceId([u8; 36]);
+pub struct TraceId(ArrayString<36>);
 
 /// Why a text was refused as a [`TraceId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,19 +22,17 @@ impl TraceId {
         *version = *version & 0x0f | 0x40;
         *variant = *variant & 0x3f | 0x80;
         let mut nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
-        let mut text = [b'-'; 36];
-        for (place, slot) in text.iter_mut().enumerate() {
-            if !matches!(place, 8 | 13 | 18 | 23) {
-                let nibble = nibbles.next().unwrap_or_default();
-                *slot = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
-            }
+        let mut text = ArrayString::new();
+        for place in 0..36 {
+            let nibble = if matches!(place, 8 | 13 | 18 | 23) { None } else { nibbles.next() };
+            text.push(nibble.and_then(|nibble| char::from_digit(nibble.into(), 16)).unwrap_or('-'));
         }
         Self(text)
     }
 
     /// The text as it was sent.
     pub fn as_str(&self) -> &str {
-        str::from_utf8(&self.0).unwrap_or_default()
+        &self.0
     }
 }
 
@@ -40,12 +40,12 @@ impl FromStr for TraceId {
     type Err = NotATraceId;
 
     fn from_str(text: &str) -> Result<Self, NotATraceId> {
-        let bytes = <[u8; 36]>::try_from(text.as_bytes()).or(Err(NotATraceId))?;
-        let fits = bytes.iter().enumerate().all(|(place, byte)| match place {
-            8 | 13 | 18 | 23 => *byte == b'-',
+        let fits = text.bytes().enumerate().all(|(place, byte)| match place {
+            8 | 13 | 18 | 23 => byte == b'-',
             _ => byte.is_ascii_hexdigit(),
         });
-        fits.then_some(Self(bytes)).ok_or(NotATraceId)
+        let text = ArrayString::from(text).or(Err(NotATraceId))?;
+        (fits && text.is_full()).then_some(Self(text)).ok_or(NotATraceId)
     }
 }
 
