@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
 use percent_encoding::percent_decode_str;
 
 use super::{Found, Patients, is_nhs_number_system};
@@ -20,8 +21,11 @@ pub fn in_query(query: Option<&str>) -> Patients {
     found.into()
 }
 
-/// Free of allocation where nothing is encoded, as in nearly every name.
+/// Nothing to do where nothing is encoded, as in nearly every name.
 fn decoded(text: &str) -> Cow<'_, str> {
+    if memchr(b'%', text.as_bytes()).is_none() {
+        return Cow::Borrowed(text);
+    }
     percent_decode_str(text).decode_utf8_lossy()
 }
 
