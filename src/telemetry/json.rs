@@ -67,12 +67,16 @@ impl Object {
         let micros = value.as_secs().saturating_mul(1_000_000);
         let micros = micros.saturating_add(u64::from((value.subsec_nanos() + 500) / 1_000));
         self.digits(micros / 1_000);
-        let mut buffer = itoa::Buffer::new();
-        // The leading 1 keeps the zeros behind it.
-        let places = buffer.format(1_000 + micros % 1_000).trim_end_matches('0');
+        let mut places = u16::try_from(micros % 1_000).unwrap_or_default();
         self.0.push(b'.');
-        let places = places.as_bytes().get(1..).filter(|places| !places.is_empty());
-        self.0.extend_from_slice(places.unwrap_or(b"0"));
+        // Without zeros at the end; the first place stands in any case.
+        for _ in 0..3 {
+            self.0.push(u8::try_from(places / 100).map_or(b'0', |digit| b'0' + digit));
+            places = places % 100 * 10;
+            if places == 0 {
+                break;
+            }
+        }
     }
 
     /// A moment, as [`timestamp`] prints it, but to the microsecond.
