@@ -2,7 +2,8 @@
 # make test    every test
 # make lint    formatting, clippy, dependency rules
 # make fuzz    strange bytes for everything that reads them, FUZZ_SECONDS (60) each, two at a time
-# make soak    what takes long: a region of 10,000 practices and a million agreements, and make fuzz
+# make soak    what takes long: a region of 10,000 practices and a million agreements, a journal of a
+#              million records, a thousand kills, and make fuzz
 # make bench   CPU per request beside a bare pingora proxy and HAProxy (some minutes)
 # Each installs what a Debian machine with a Rust toolchain lacks for it.
 
@@ -25,6 +26,7 @@ fuzz: setup
 
 soak: setup setup-tests
 	cargo test --release --locked --lib -- --ignored
+	cargo test --release --locked --test gateway -- --ignored
 	$(MAKE) fuzz
 
 lint:

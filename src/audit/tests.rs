@@ -268,3 +268,40 @@ fn a_flood_of_refusals_is_summed_up() {
     assert!(kinds["refusals"] <= 167 && !kinds.contains_key("refusal"), "{kinds:?}");
     assert!(world.verify().faults.is_empty());
 }
+
+/// Ten seconds are promised for a million records.
+#[test]
+#[ignore = "measures: run with --release --ignored, alone"]
+fn a_million_records_verify_in_ten_seconds() {
+    let mut world = World::new();
+    world.settings.segment_bytes = 64 << 20;
+    let journal = world.open();
+    let request = request();
+    let mut waiting = std::collections::VecDeque::new();
+    for _ in 0..500_000 {
+        let (ticket, durable) = loop {
+            // What has no room yet has some as soon as an earlier one is durable.
+            match journal.intend(&request) {
+                Some(both) => break both,
+                None => std::thread::sleep(Duration::from_millis(1)),
+            }
+        };
+        waiting.push_back((ticket, durable));
+        if waiting.len() > 256 {
+            let (ticket, durable) = waiting.pop_front().unwrap();
+            assert!(wait(durable.wait()));
+            journal.outcome(&ticket, &ended());
+        }
+    }
+    for (ticket, durable) in waiting {
+        assert!(wait(durable.wait()));
+        journal.outcome(&ticket, &ended());
+    }
+    journal.close();
+    let begun = std::time::Instant::now();
+    let report = world.verify_with_foreign();
+    let took = begun.elapsed();
+    assert!(report.faults.is_empty() && report.records > 1_000_000, "{report:#?}");
+    println!("{} records verified in {took:?}", report.records);
+    assert!(took < Duration::from_secs(10), "{took:?}");
+}

@@ -308,10 +308,12 @@ fn try_tail(arguments: &TailArguments) -> Result<Ended, Fault> {
     let mut from = from.map_err(|fault| format!("{}: {fault}", folder.display()))?;
     let mut most = arguments.lines;
     loop {
-        let found = scan(&arguments.shown, from, most, |_, _| Keep::This)?;
-        if let Some(Found { place, .. }) = found.back() {
-            from = Place { seq: place.seq + 1, ..*place };
-        }
+        let mut last = None::<Place>;
+        let found = scan(&arguments.shown, from, most, |line, _| {
+            last = Some(line.place);
+            Keep::This
+        })?;
+        from = last.map_or(from, |last| Place { seq: last.seq + 1, ..last });
         most = usize::MAX;
         if !found.is_empty() {
             let text = written(&found, arguments.shown.output);

@@ -16,11 +16,20 @@ use crate::wire::{self, Wire};
 /// outcome, and the journal is whole. gp-connect 12.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_loses_no_intent_of_what_the_provider_saw() {
-    const KILLS: u64 = 40;
+    kill_again_and_again(40).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes half an hour: make soak"]
+async fn a_thousand_kills_lose_no_intent() {
+    kill_again_and_again(1_000).await;
+}
+
+async fn kill_again_and_again(kills: u64) {
     const CALLERS: usize = 8;
     let mut world = World::start(|plan| plan.recorded = 1_000_000).await;
     let mut seen = BTreeSet::new();
-    for kill in 0..KILLS {
+    for kill in 0..kills {
         let mut callers = JoinSet::new();
         for _ in 0..CALLERS {
             let address = world.address(Mode::Transparent);
