@@ -125,6 +125,7 @@ impl Running {
         observing.block_on(shared.addresses.refresh(&snapshot));
         observing.spawn(look_up(shared.clone()));
         observing.spawn(proxy::renew_tls(shared.clone()));
+        observing.spawn(proxy::renew_keys(shared.clone()));
         for mut service in services {
             let (fds, stopping) = (Arc::clone(&fds), stopping.clone());
             carrying.spawn(async move { service.start_service(Some(fds), stopping, 1).await });

@@ -50,6 +50,12 @@ impl Title {
     }
 }
 
+impl fmt::Display for Title {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(&self.0)
+    }
+}
+
 impl FromStr for Title {
     type Err = NotATitle;
 

@@ -13,6 +13,7 @@ mod authority;
 mod environment;
 mod file;
 mod finding;
+mod issuers;
 mod keys;
 mod label;
 mod listeners;
@@ -33,6 +34,7 @@ pub use authority::{NotAServerName, NotAnUpstreamAddress, ServerName, UpstreamAd
 pub use environment::Environment;
 pub use file::{read_bytes, read_file};
 pub use finding::{Finding, Listed, Located, Mistakes, Notebook, Origin, Place, Warnings};
+pub use issuers::{IssuerSettings, KeySource, KeysUrl};
 pub use keys::{Absent, Form, Key, Kind};
 pub use label::{Label, NotALabel, NotATitle, Title};
 pub use node::Document;

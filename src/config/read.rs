@@ -16,6 +16,7 @@ use super::{
     authority::UpstreamAddress,
     environment::Environment,
     finding::{Listed, Notebook},
+    issuers::issuers,
     label::{FileName, Label},
     listeners::{Listeners, listeners},
     node::Document,
@@ -56,6 +57,7 @@ fn all(root: &Section<'_>, folder: &Path, notebook: &Notebook) -> (Option<Settin
     bound.extend(observe.clone());
     distinct(&bound, notebook, |a, b| clash(*a, *b), "one address and port serve one purpose");
     let (upstreams, names) = upstreams(root, folder, notebook);
+    let (issuers, _) = issuers(root, folder, notebook);
     let carried = root.table("interactions", carried).unwrap_or_default();
     let check_nhs_numbers = root.table("checks", |section| section.flag("nhs_number")).flatten();
     let wording = root.table("refusals", wording).flatten();
@@ -72,6 +74,7 @@ fn all(root: &Section<'_>, folder: &Path, notebook: &Notebook) -> (Option<Settin
             listeners,
             observe,
             upstreams,
+            issuers,
             check_nhs_numbers: check_nhs_numbers?,
             wording: wording?,
             limits,

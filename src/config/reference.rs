@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gpconnect::interaction::InteractionId;
+use gpconnect::{interaction::InteractionId, token::access::Algorithm};
 
 use super::keys::{Absent, Form, Key, Kind};
 
@@ -24,6 +24,15 @@ const HOST: Form = Form::new("a host name in lower case, as in gp.example", "^[a
 const NAME: Form = Form::new("a name of letters, digits, \"-\", \"_\"", "^[A-Za-z0-9_-]{1,64}$");
 const NEIGHBOUR: Form = Form::known("the id of an interaction", "\\S", neighbours);
 
+const KEYS_URL: Form = Form::new("an https address", "^https://[^#@]+$");
+const CLAIM: Form = Form::new("the name of a claim, or names joined by dots", "^[!-~]{1,256}$");
+const ALGORITHM: Form =
+    Form::known("an algorithm with a public key, as in ES256", "\\S", algorithms);
+
+fn algorithms() -> Vec<&'static str> {
+    Algorithm::ALL.into_iter().map(Algorithm::as_str).collect()
+}
+
 fn neighbours() -> Vec<&'static str> {
     InteractionId::all().filter(|id| !id.row().in_1_2_7).map(InteractionId::short).collect()
 }
@@ -41,6 +50,7 @@ pub const GATEWAY: &[Key] = &[
     Key::tables("listener", LISTENER, "Where consumers connect to."),
     Key::table("observe", OBSERVE, "Where metrics and health are read."),
     Key::tables("upstream", UPSTREAMS, "How the systems of practices are reached."),
+    Key::tables("issuer", ISSUERS, "Whose access tokens are believed: of consumer systems with token = \"oauth\"."),
     Key::table("interactions", INTERACTIONS, "What is carried besides the interactions of GP Connect 1.2.7."),
     Key::table("checks", CHECKS, "What is checked although it is for the practice's system to say."),
     Key::table("refusals", REFUSALS, "How refusals are written where the specification leaves a choice."),
@@ -104,6 +114,33 @@ const UPSTREAM_TLS: &[Key] = &[
     Key::required("revocation_lists", Kind::List(FILE, false), "[\"providers-ca.crl\"]", "the revocation list of each of those authorities, in PEM or DER"),
     Key::optional("server_name", Kind::Text(HOST), "the host of the practice's service root; behind connection = \"proxy\" that of the address", "The host that the upstream's certificate must name."),
     Key::default("minimum_version", Kind::Word(&["1.2", "1.3"]), "\"1.2\"", "The oldest version of TLS."),
+];
+
+#[rustfmt::skip]
+const ISSUERS: &[Key] = &[
+    Key::required("name", Kind::Text(NAME), "\"trust\"", "its name in logs and metrics; consumers refer to it"),
+    Key::required("issuer", Kind::Text(Form::TEXT), "\"https://id.trust.example/\"", "what iss says in its tokens, letter by letter"),
+    Key::required("audience", Kind::List(Form::TEXT, false), "[\"https://gateway.example/\"]", "what aud may say in tokens that are for this gateway"),
+    Key::optional("jwks_file", Kind::Text(FILE), "jwks_url must be there", "Its keys, as a JSON Web Key Set; read again when the file changes."),
+    Key::optional("jwks_url", Kind::Text(KEYS_URL), "jwks_file must be there", "Where its keys are fetched: an https address that answers a JSON Web Key Set itself. Redirects are not followed."),
+    Key::optional("jwks_authorities", Kind::Text(FILE), "those of the system", "The authorities of the certificate behind jwks_url, in PEM; read at the start and on reload."),
+    Key::default("jwks_refresh", Kind::Time(Duration::from_secs(60), Duration::from_secs(86_400)), "\"15m\"", "How often keys are fetched again. A token that names an unknown key has them fetched at once, at most every 30 seconds."),
+    Key::default("algorithms", Kind::List(ALGORITHM, false), "[\"RS256\", \"PS256\", \"ES256\", \"EdDSA\"]", "How its tokens may be signed."),
+    Key::default("cnf", Kind::Word(&["required", "optional"]), "\"required\"", "\"required\": a token says by cnf.x5t#S256 (RFC 8705) to which client certificate it was given; \"optional\": one that does not say is good for whoever holds it."),
+    Key::default("longest", Kind::Time(Duration::from_secs(1), Duration::from_secs(3_600)), "\"1h\"", "How long its tokens may live, from iat to exp."),
+    Key::table("claims", ISSUER_CLAIMS, "What its claims are called: names, joined by dots where they stand in each other."),
+];
+
+#[rustfmt::skip]
+const ISSUER_CLAIMS: &[Key] = &[
+    Key::default("user_id", Kind::Text(CLAIM), "\"sub\"", "The user's id."),
+    Key::default("family_name", Kind::Text(CLAIM), "\"family_name\"", "The user's family name."),
+    Key::default("given_name", Kind::Text(CLAIM), "\"given_name\"", "The user's given name."),
+    Key::optional("prefix", Kind::Text(CLAIM), "no prefix", "What stands before the name; the claim may be missing."),
+    Key::optional("sds_user_id", Kind::Text(CLAIM), "UNK", "The user's SDS user id; the claim may be missing."),
+    Key::optional("role", Kind::Text(CLAIM), "UNK", "The user's SDS role profile; the claim may be missing."),
+    Key::default("organisation", Kind::Text(CLAIM), "\"ods_code\"", "The ODS code of the user's organisation."),
+    Key::optional("device", Kind::Text(CLAIM), "the ASID of the sending system", "The user's device; the claim may be missing."),
 ];
 
 #[rustfmt::skip]

@@ -12,6 +12,7 @@ use gpconnect::{
 use super::{
     authority::{ServerName, UpstreamAddress},
     finding::{Listed, Located},
+    issuers::IssuerSettings,
     tls::{ListenerTls, UpstreamTls},
 };
 
@@ -26,6 +27,8 @@ pub struct Settings {
     pub observe: Observe,
     /// How the systems of practices are reached.
     pub upstreams: Vec<Upstream>,
+    /// Whose access tokens are believed.
+    pub issuers: Vec<IssuerSettings>,
     /// Whether NHS numbers must pass their check digit.
     pub check_nhs_numbers: bool,
     /// How refusals are written.

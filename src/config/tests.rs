@@ -69,10 +69,11 @@ fn defaults_are_as_documented() {
 
 /// Every key of `keys` but those that `left_out` names, with its default, its example, or any good
 /// value, as TOML.
-fn everything(keys: &[Key], path: &str, left_out: &str, text: &mut String) {
+fn everything(keys: &[Key], path: &str, left_out: &[&str], text: &mut String) {
     let tables = |key: &&Key| matches!(key.kind, Kind::Table(_) | Kind::Tables(_));
-    let both_ways = keys.iter().any(|key| key.name == "tls");
-    let stays = |key: &&Key| !both_ways || !key.name.starts_with(left_out);
+    let both_ways = keys.iter().any(|key| matches!(key.name, "tls" | "jwks_url"));
+    let stays =
+        |key: &&Key| !both_ways || !left_out.iter().any(|start| key.name.starts_with(start));
     let keys: Vec<_> = keys.iter().filter(stays).collect();
     for key in keys.iter().copied().filter(|key| !tables(key)) {
         let value = match (&key.absent, &key.kind) {
@@ -80,6 +81,9 @@ fn everything(keys: &[Key], path: &str, left_out: &str, text: &mut String) {
             (Absent::Means(_), Kind::Consent(_)) => String::from("true"),
             (Absent::Means(_), Kind::Text(form)) if form.what.starts_with("a host") => {
                 String::from("\"gp.example\"")
+            }
+            (Absent::Means(_), Kind::Text(form)) if form.what == "an https address" => {
+                String::from("\"https://id.example/keys.json\"")
             }
             (Absent::Means(_), Kind::List(..)) => String::from("[\"200000000359\"]"),
             (Absent::Means(_), Kind::Number(least, _)) => least.to_string(),
@@ -101,8 +105,9 @@ fn everything(keys: &[Key], path: &str, left_out: &str, text: &mut String) {
 
 #[test]
 fn the_reader_takes_every_key_of_the_table() {
-    // A listener speaks TLS or says what it does without: not all keys can stand beside each other.
-    for left_out in ["tls", "insecure_"] {
+    // A listener speaks TLS or says what it does without, keys are in a file or elsewhere: not all
+    // can stand beside each other.
+    for left_out in [&["tls", "jwks_file"][..], &["insecure_", "jwks_u", "jwks_a", "jwks_r"]] {
         let mut text = String::new();
         everything(GATEWAY, "", left_out, &mut text);
         assert_eq!(gateway(&text, &[]).1, "", "{text}");
@@ -116,6 +121,8 @@ fn the_shipped_file_documents_every_key_with_its_default() {
     for section in GATEWAY {
         let (Kind::Table(keys) | Kind::Tables(keys)) = &section.kind else { panic!() };
         let lines = section_lines(&text, section.name);
+        // What need not be there at all is shown as a comment.
+        let is_shown = text.contains(&format!("\n# [[{}]]\n", section.name));
         for key in *keys {
             let name = format!("{}.{}", section.name, key.name);
             if let Kind::Table(inner) = &key.kind {
@@ -142,6 +149,9 @@ fn the_shipped_file_documents_every_key_with_its_default() {
                 Absent::Means(_) => {
                     assert!(is_comment || key.name.starts_with("insecure_"), "{name}");
                 }
+                Absent::Mistake(example) if is_shown => {
+                    assert_eq!((written, is_comment), (example, true), "{name}");
+                }
                 Absent::Mistake(_) => assert!(!is_comment, "{name}"),
             }
         }
@@ -149,8 +159,8 @@ fn the_shipped_file_documents_every_key_with_its_default() {
 }
 
 fn section_lines<'t>(text: &'t str, name: &str) -> Vec<&'t str> {
-    let (single, double) = (format!("[{name}]"), format!("[[{name}]]"));
-    let from = text.lines().skip_while(|line| *line != single && *line != double);
+    let heads = [format!("[{name}]"), format!("[[{name}]]"), format!("# [[{name}]]")];
+    let from = text.lines().skip_while(|line| heads.iter().all(|head| head != line));
     from.skip(1).take_while(|line| !line.starts_with('[')).collect()
 }
 

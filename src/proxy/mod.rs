@@ -27,5 +27,5 @@ mod trust;
 mod watch;
 
 pub use address::Addresses;
-pub use renew::renew_tls;
+pub use renew::{renew_keys, renew_tls};
 pub use service::{Shared, listener};

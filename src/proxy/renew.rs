@@ -2,12 +2,14 @@
 //! without a reload and for new handshakes; connections that are open are judged by them before
 //! their next request.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use tokio::task::JoinSet;
 use tracing::{error, info};
 
 use super::service::Shared;
 use crate::{
+    issuers::Keys,
     snapshot::{Access, Snapshot},
     telemetry::TlsMetrics,
     tls::{Expiry, Material, Renewable, Renewal},
@@ -28,6 +30,29 @@ pub async fn renew_tls(shared: Shared) {
             show(&shown, &expiries, &shared.telemetry.metrics.tls);
             shown = expiries;
         }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Keeps the keys of the issuers of the snapshot in use, for as long as it is polled. Each is waited
+/// for alone: one that is slow delays no other.
+pub async fn renew_keys(shared: Shared) {
+    // Those that a reload has left behind are dropped, which ends their tasks.
+    let mut kept = Vec::<(Arc<Keys>, JoinSet<()>)>::new();
+    loop {
+        let snapshot = shared.current.load();
+        let is_in_use =
+            |keys: &Arc<Keys>| snapshot.issuers.keys().any(|one| Arc::ptr_eq(one, keys));
+        kept.retain(|(keys, _)| is_in_use(keys));
+        for keys in snapshot.issuers.keys() {
+            if !kept.iter().any(|(one, _)| Arc::ptr_eq(one, keys)) {
+                let (kept_keys, telemetry) = (Arc::clone(keys), Arc::clone(&shared.telemetry));
+                let mut task = JoinSet::new();
+                task.spawn(async move { kept_keys.keep(&telemetry.metrics.issuers).await });
+                kept.push((Arc::clone(keys), task));
+            }
+        }
+        drop(snapshot);
         tokio::time::sleep(LOOK).await;
     }
 }

@@ -67,6 +67,7 @@ impl Current {
         new.generation = changes.generation;
         new.listeners = entrances(&old, &new);
         new.startup = old.startup.clone();
+        new.issuers.adopt(&old.issuers);
         let new = Arc::new(new);
         prepare(&new);
         self.snapshot.store(new);

@@ -20,6 +20,7 @@ use crate::{
         read_file,
     },
     directory::Directory,
+    issuers::Issuers,
     tls::ServerTls,
 };
 
@@ -76,8 +77,9 @@ fn load(
     let files = known.files.into_iter().map(|file| file.value);
     let sources = [path.to_path_buf()].into_iter().chain(files).collect();
     let settings = settings?;
-    let secure = secure::open(&settings, notebook)?;
-    Some(build(settings, secure, directory, known.carried, sources))
+    let secure = secure::open(&settings, notebook);
+    let issuers = secure::issuers(&settings, notebook);
+    Some(build(settings, secure?, issuers?, directory, known.carried, sources))
 }
 
 fn directory(known: &Known, today: Date, notebook: &Notebook) -> Directory {
@@ -101,6 +103,7 @@ fn directory(known: &Known, today: Date, notebook: &Notebook) -> Directory {
 fn build(
     settings: Settings,
     secure: Secure,
+    issuers: Issuers,
     directory: Directory,
     carried: InteractionSet,
     sources: Vec<PathBuf>,
@@ -109,7 +112,8 @@ fn build(
     let Directory { organisations, practices, consumers, agreements } = directory;
     let agreements = agreements.pairs(&organisations);
     let policy = Policy::new(practices, consumers, agreements, carried)
-        .with_nhs_numbers_checked(settings.check_nhs_numbers);
+        .with_nhs_numbers_checked(settings.check_nhs_numbers)
+        .with_issuers(settings.issuers.into_iter().map(|one| one.issuer).collect());
     let listeners = &settings.listeners;
     Snapshot {
         generation: 1,
@@ -128,6 +132,7 @@ fn build(
         policy,
         upstreams: settings.upstreams,
         upstream_tls: secure.upstreams,
+        issuers,
         wording: settings.wording,
         limits: settings.limits,
         timeouts: settings.timeouts,

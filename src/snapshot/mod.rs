@@ -24,6 +24,7 @@ use gpconnect::{
 use crate::{
     config::{Audit, Key, Limits, Log, Observe, Server, ServerName, Timeouts, Upstream},
     directory::Organisation,
+    issuers::Issuers,
     tls::{ClientTls, ServerTls},
 };
 
@@ -47,6 +48,8 @@ pub struct Snapshot {
     pub upstream_tls: Vec<Option<Arc<ClientTls>>>,
     /// What requests at each listener are judged by, in the order of [`Startup::listeners`].
     pub listeners: Vec<Entrance>,
+    /// Whose access tokens are believed, in the order of the policy's issuers.
+    pub issuers: Issuers,
     /// How refusals are written.
     pub wording: Wording,
     /// What a request may be.

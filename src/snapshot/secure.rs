@@ -10,7 +10,8 @@ use crate::{
         Access, Listener, ListenerTls, Notebook, ServerName, Settings, TlsFile, Upstream,
         UpstreamTls,
     },
-    tls::{ClientTls, Material, Renewable, ServerTls, warning},
+    issuers::Issuers,
+    tls::{ClientTls, Fault, Material, Renewable, ServerTls, warning},
 };
 
 /// Beside each listener and each upstream its TLS, where it has any.
@@ -40,6 +41,23 @@ pub(super) fn open(settings: &Settings, notebook: &Notebook) -> Option<Secure> {
         listeners: listeners.into_iter().collect::<Option<_>>()?,
         upstreams: upstreams.into_iter().collect::<Option<_>>()?,
     })
+}
+
+/// Opens the keys of issuers that lie in files; none when a file can't be used.
+pub(super) fn issuers(settings: &Settings, notebook: &Notebook) -> Option<Issuers> {
+    match Issuers::open(&settings.issuers) {
+        Ok(issuers) => {
+            for (file, problem) in issuers.keys().flat_map(|keys| keys.passed_over()) {
+                let message = format!("{}: key passed over: {problem}", file.path.display());
+                notebook.warn(file.place, file.key, message);
+            }
+            Some(issuers)
+        }
+        Err(faults) => {
+            note(faults, notebook);
+            None
+        }
+    }
 }
 
 /// Warns of the names under which a listener is called that its certificate does not name.
@@ -73,11 +91,15 @@ fn one<M: Material>(settings: M::Settings, notebook: &Notebook) -> Option<Arc<Re
             Some(Arc::new(tls))
         }
         Err(faults) => {
-            for fault in faults {
-                let message = fault.to_string();
-                notebook.mistake(fault.file.place, fault.file.key, message);
-            }
+            note(faults, notebook);
             None
         }
+    }
+}
+
+fn note(faults: Vec<Fault>, notebook: &Notebook) {
+    for fault in faults {
+        let message = fault.to_string();
+        notebook.mistake(fault.file.place, fault.file.key, message);
     }
 }

@@ -19,6 +19,7 @@ use prometheus::{
 
 use super::{
     audit::AuditMetrics,
+    issuers::IssuerMetrics,
     record::{Origin, Record, Result as Verdict},
     resolved::Resolved,
     tls::TlsMetrics,
@@ -69,6 +70,8 @@ pub struct Metrics {
     pub tls: TlsMetrics,
     /// Those of the journal.
     pub audit: AuditMetrics,
+    /// Access tokens and the keys of their issuers.
+    pub issuers: IssuerMetrics,
     upstream_connections: IntCounterVec,
     found: Found,
     /// Lines that the log had no room for.
@@ -144,6 +147,7 @@ impl Metrics {
             all_connections: make.gauge("connections_open", "Open connections of consumers.")?,
             tls: TlsMetrics::new(&make)?,
             audit: AuditMetrics::new(&make)?,
+            issuers: IssuerMetrics::new(&make)?,
             upstream_connections: make.counters(
                 "upstream_requests_total",
                 "Requests sent to upstreams over a new or a reused connection.",

@@ -5,6 +5,7 @@
 
 mod audit;
 mod health;
+mod issuers;
 mod json;
 mod line;
 mod metrics;
@@ -16,6 +17,7 @@ mod tokens;
 
 pub use audit::AuditMetrics;
 pub use health::Health;
+pub use issuers::IssuerMetrics;
 pub(crate) use json::Object;
 pub use line::Style;
 pub use metrics::{Metrics, Refused};

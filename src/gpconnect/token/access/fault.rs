@@ -44,6 +44,21 @@ impl AccessFault {
         }
     }
 
+    /// Its word in metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "malformed",
+            Self::Encrypted => "encrypted",
+            Self::Unsigned => "unsigned",
+            Self::HeaderForbidden(_) => "header_forbidden",
+            Self::IssuerUnknown => "issuer_unknown",
+            Self::AlgorithmNotAllowed(_) => "algorithm_not_allowed",
+            Self::KeyUnknown(_) => "key_unknown",
+            Self::KeysUnavailable(_) => "keys_unavailable",
+            Self::SignatureWrong(_) => "signature_wrong",
+        }
+    }
+
     /// What to do about it.
     pub(crate) const fn fix(self) -> &'static str {
         match self {

@@ -4,15 +4,19 @@
 //! Whether the signature is right is a question of keys, which the core has none of: it is handed
 //! an [`AccessToken`], or the [`AccessFault`] that stood in the way.
 
+mod algorithm;
 mod check;
 mod claim;
+mod container;
 mod fault;
 mod issuer;
 mod path;
 mod user;
 
+pub use algorithm::{Algorithm, NotAnAlgorithm};
 pub use check::{Terms, check};
 pub use claim::{AccessClaimFault, BindingFault, MAX_AHEAD};
+pub use container::{Opened, open};
 pub use fault::AccessFault;
 pub use issuer::{ClaimMapping, Confirmation, Issuer, IssuerIndex, LONGEST_SECONDS};
 pub use path::{ClaimPath, NotAClaimPath};

@@ -1,0 +1,218 @@
+//! Issuers of access tokens: whose signature is believed, where its keys are, and what its claims
+//! are called.
+
+use std::{fmt, path::Path, str::FromStr, time::Duration};
+
+use gpconnect::{
+    policy::{ClaimMapping, Confirmation, Issuer},
+    token::access::{Algorithm, ClaimPath},
+};
+use http::Uri;
+
+use super::{
+    finding::Notebook,
+    label::{Label, Title},
+    section::Section,
+    tls::{TlsFile, file},
+    unique::{Unique, distinct, unique},
+};
+
+/// An issuer of access tokens as it is configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuerSettings {
+    /// What the decision has to know.
+    pub issuer: Issuer,
+    /// How its tokens may be signed.
+    pub algorithms: Vec<Algorithm>,
+    /// Where its keys are.
+    pub keys: KeySource,
+    /// The place of its keys as it is written, for mistakes.
+    pub written: TlsFile,
+}
+
+/// Where the keys of an issuer are published: a JSON Web Key Set (RFC 7517).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// In a file.
+    File(TlsFile),
+    /// At an https address.
+    Url {
+        /// The address.
+        url: KeysUrl,
+        /// The authorities of the certificate there; those of the system without.
+        authorities: Option<TlsFile>,
+        /// How old they become before they are fetched again.
+        refresh: Duration,
+    },
+}
+
+/// An https address, without user, password or fragment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeysUrl(Uri);
+
+/// Why a text was refused as a [`KeysUrl`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected an https address without user, password or \"#\", as in \
+     \"https://id.example/keys.json\""
+)]
+pub struct NotAKeysUrl;
+
+impl KeysUrl {
+    /// The host.
+    pub fn host(&self) -> &str {
+        self.0.host().unwrap_or_default()
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.0.port_u16().unwrap_or(443)
+    }
+
+    /// The host, and the port where it is not the usual one.
+    pub fn authority(&self) -> &str {
+        self.0.authority().map_or("", http::uri::Authority::as_str)
+    }
+
+    /// Path and query.
+    pub fn path(&self) -> &str {
+        self.0.path_and_query().map_or("/", http::uri::PathAndQuery::as_str)
+    }
+}
+
+impl FromStr for KeysUrl {
+    type Err = NotAKeysUrl;
+
+    fn from_str(text: &str) -> Result<Self, NotAKeysUrl> {
+        let uri = text.parse::<Uri>().ok().filter(|uri| {
+            let authority = uri.authority().map_or("@", http::uri::Authority::as_str);
+            uri.scheme_str() == Some("https")
+                && !text.contains('#')
+                && !authority.contains('@')
+                && !authority.ends_with(':')
+                && uri.port_u16() != Some(0)
+        });
+        uri.map(Self).ok_or(NotAKeysUrl)
+    }
+}
+
+impl fmt::Display for KeysUrl {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+/// Reads each `[[issuer]]`; files lie relative to `folder`. Beside them the names and confirmations
+/// of all of them, also of those with other mistakes.
+pub(super) fn issuers(
+    root: &Section<'_>,
+    folder: &Path,
+    notebook: &Notebook,
+) -> (Vec<IssuerSettings>, Vec<(String, Confirmation)>) {
+    let read = root.tables("issuer", |section, _| {
+        let name = unique::<Label>(section, "name");
+        let url = unique::<Title>(section, "issuer");
+        let confirmation = section.word("cnf", |word| match word {
+            "required" => Some(Confirmation::Required),
+            "optional" => Some(Confirmation::WhenPresent),
+            _ => None,
+        });
+        let issuer = issuer(section, folder, name.clone(), url.clone(), confirmation);
+        let known = name.clone().map(|name| {
+            (name.value.value.to_string(), confirmation.unwrap_or(Confirmation::WhenPresent))
+        });
+        (issuer, known, name, url)
+    });
+    let names: Vec<_> = read.iter().filter_map(|(_, _, name, _)| name.clone()).collect();
+    let urls: Vec<_> = read.iter().filter_map(|(_, _, _, url)| url.clone()).collect();
+    distinct(&names, notebook, |a, b| a == b, "give each issuer a name of its own");
+    distinct(&urls, notebook, |a, b| a == b, "write each issuer once");
+    let (issuers, known): (Vec<_>, Vec<_>) =
+        read.into_iter().map(|(issuer, known, ..)| (issuer, known)).unzip();
+    (issuers.into_iter().flatten().collect(), known.into_iter().flatten().collect())
+}
+
+fn issuer(
+    section: &Section<'_>,
+    folder: &Path,
+    name: Option<Unique<Label>>,
+    url: Option<Unique<Title>>,
+    confirmation: Option<Confirmation>,
+) -> Option<IssuerSettings> {
+    let audiences = section.list::<Title>("audience");
+    let algorithms = section.list::<Algorithm>("algorithms");
+    let longest = section.time("longest");
+    let keys = keys(section, folder);
+    let mapping = section.table("claims", mapping).flatten();
+    let written = TlsFile {
+        path: folder.to_path_buf(),
+        key: section.path("jwks_url"),
+        place: section.place_of("jwks_url"),
+    };
+    let audiences = audiences?.into_iter().map(|one| one.value.into_text()).collect();
+    Some(IssuerSettings {
+        issuer: Issuer {
+            name: name?.value.value.to_string(),
+            issuer: url?.value.value.into_text(),
+            audiences,
+            confirmation: confirmation?,
+            longest: i64::try_from(longest?.as_secs()).ok()?,
+            mapping: mapping?,
+        },
+        algorithms: algorithms?.into_iter().map(|one| one.value).collect(),
+        keys: keys?,
+        written,
+    })
+}
+
+fn keys(section: &Section<'_>, folder: &Path) -> Option<KeySource> {
+    let of_file = file(section, "jwks_file", folder);
+    let url = section.text::<KeysUrl>("jwks_url");
+    let authorities = file(section, "jwks_authorities", folder);
+    let refresh = section.time("jwks_refresh");
+    match (section.has("jwks_file"), section.has("jwks_url")) {
+        (true, true) => {
+            section.mistake("jwks_file", "stands beside jwks_url; keep one of the two");
+            None
+        }
+        (false, false) => {
+            section.mistake(
+                "jwks_url",
+                "is missing, and so is jwks_file; write where the issuer's keys are, as in \
+                 jwks_url = \"https://id.example/keys.json\"",
+            );
+            None
+        }
+        (true, false) => {
+            for name in ["jwks_authorities", "jwks_refresh"] {
+                if section.has(name) {
+                    section.mistake(name, "is for jwks_url; leave it out beside jwks_file");
+                }
+            }
+            Some(KeySource::File(of_file?))
+        }
+        (false, true) => Some(KeySource::Url { url: url?.value, authorities, refresh: refresh? }),
+    }
+}
+
+fn mapping(section: &Section<'_>) -> Option<ClaimMapping> {
+    let path = |name| section.text::<ClaimPath>(name).map(|path| path.value);
+    let user_id = path("user_id");
+    let family_name = path("family_name");
+    let given_name = path("given_name");
+    let prefix = path("prefix");
+    let sds_user_id = path("sds_user_id");
+    let role = path("role");
+    let organisation = path("organisation");
+    let device = path("device");
+    Some(ClaimMapping {
+        user_id: user_id?,
+        family_name: family_name?,
+        given_name: given_name?,
+        prefix,
+        sds_user_id,
+        role,
+        organisation: organisation?,
+        device,
+    })
+}
