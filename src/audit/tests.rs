@@ -302,6 +302,5 @@ fn a_million_records_verify_in_ten_seconds() {
     let report = world.verify_with_foreign();
     let took = begun.elapsed();
     assert!(report.faults.is_empty() && report.records > 1_000_000, "{report:#?}");
-    println!("{} records verified in {took:?}", report.records);
-    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert!(took < Duration::from_secs(10), "{} records verified in {took:?}", report.records);
 }
