@@ -159,12 +159,7 @@ impl Epoch {
         if !body.sealed.is_empty() {
             let sealed = self.seal(place, &body.sealed)?;
             out.extend_from_slice(b",\"sealed\":\"");
-            let at = out.len();
-            out.resize(at + sealed.len().div_ceil(3) * 4, 0);
-            // The room is exactly what it needs.
-            STANDARD
-                .encode_slice(&sealed, out.get_mut(at..).unwrap_or_default())
-                .map_err(io::Error::other)?;
+            base64_simd::STANDARD.encode_append(&sealed, out);
             out.push(b'"');
         }
         out.push(b'}');
