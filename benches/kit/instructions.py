@@ -1,6 +1,7 @@
 """Instructions a request: a contender under callgrind, counting only while a load is carried."""
 
 import argparse
+import json
 import pathlib
 import shlex
 import shutil
@@ -11,6 +12,7 @@ import tempfile
 
 from . import contenders, estate, machine
 from .machine import Unable
+from .pki import Pki
 from .processes import kill, stop_all
 from .provider import Provider
 
@@ -19,6 +21,8 @@ PRACTICES = 1_000
 # it does under a real load.
 CONNECTIONS = 16
 WARM_UP, COUNTED = 640, 3_200
+# Over TLS it goes by time: a handshake costs as much as a hundred requests.
+WARM_UP_SECONDS, COUNTED_SECONDS = 3, 20
 
 
 def arguments():
@@ -29,7 +33,8 @@ def arguments():
     parser.add_argument("--only", type=lambda text: text.split(","), default=["bare", "gateway"],
                         metavar="NAMES", help="contenders, by comma: bare, gateway")
     parser.add_argument("--scenario", type=lambda text: text.split(","), metavar="NAMES",
-                        help="by comma: " + ", ".join(each.name for each in estate.SCENARIOS))
+                        help="by comma: " + ", ".join(each.name for each in estate.EVERY_SCENARIO)
+                        + "; those over TLS only when they are named")
     parser.add_argument("--binary", type=pathlib.Path, metavar="FILE",
                         help="count this binary; with --only and one name")
     parser.add_argument("--keep", type=pathlib.Path, metavar="FOLDER",
@@ -41,11 +46,12 @@ def run():
     """The exit code."""
     options = arguments()
     try:
-        machine.set_up(["nginx", "valgrind"])
+        machine.set_up(["nginx", "openssl", "valgrind"])
         for name in options.only:
             binary = options.binary or build(name)
-            for scenario in estate.SCENARIOS:
-                if not options.scenario or scenario.name in options.scenario:
+            wanted = options.scenario or [each.name for each in estate.SCENARIOS]
+            for scenario in estate.EVERY_SCENARIO:
+                if scenario.name in wanted:
                     count = counted(name, binary, scenario, options.keep)
                     print(f"{scenario.name:5} {name:8} {count:9,.0f} instructions a request",
                           flush=True)
@@ -69,13 +75,12 @@ def counted(name, binary, scenario, keep):
         # The provider's worker is another user.
         place.chmod(0o755)
         try:
-            contender = start(name, under_callgrind(binary, place), place)
-            heads = list(requests(place / "heads", scenario))
-            load = Load(contender.port, scenario)
-            load.carry(heads[:WARM_UP])
-            control(contender, "--instr=on")
-            load.carry(heads[WARM_UP:])
-            control(contender, "--instr=off")
+            pki = Pki(place) if scenario.tls else None
+            contender = start(name, under_callgrind(binary, place), place, pki)
+            if pki:
+                count = over_tls(contender, scenario, place / "heads", pki)
+            else:
+                count = carried(contender, scenario, place / "heads")
             control(contender, "--dump")
             # The engine alone would take its time to stop.
             kill(contender.program.process.pid)
@@ -85,16 +90,48 @@ def counted(name, binary, scenario, keep):
         if keep:
             keep.mkdir(parents=True, exist_ok=True)
             shutil.copy(profile, keep / f"{name}-{scenario.name}")
-        return total(profile) / COUNTED
+        return total(profile) / count
 
 
-def start(name, binary, place):
+def carried(contender, scenario, file):
+    """Carries the load; how many requests were counted."""
+    heads = list(requests(file, scenario))
+    load = Load(contender.port, scenario)
+    load.carry(heads[:WARM_UP])
+    control(contender, "--instr=on")
+    load.carry(heads[WARM_UP:])
+    control(contender, "--instr=off")
+    return COUNTED
+
+
+def over_tls(contender, scenario, file, pki):
+    """The same over TLS, by the program that can show a certificate."""
+    program = machine.cargo(machine.BENCHES / "bare", "tls-load")
+    estate.write_heads(file, scenario, PRACTICES)
+
+    def send(seconds):
+        command = [program, str(contender.tls_port), str(file), str(CONNECTIONS), str(seconds),
+                   scenario.tls, *pki.consumer, pki.authority]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60)
+        sent = json.loads(done.stdout.removeprefix("LOAD ") or "{}")
+        if not sent.get("requests") or sent["refused"] or sent["broken"]:
+            raise Unable(f"the load over TLS failed: {done.stdout}{done.stderr}")
+        return sent["requests"]
+
+    send(WARM_UP_SECONDS)
+    control(contender, "--instr=on")
+    count = send(COUNTED_SECONDS)
+    control(contender, "--instr=off")
+    return count
+
+
+def start(name, binary, place, pki):
     """The contender with its provider."""
     processor, load_processor = machine.processors()
     provider = Provider(place, load_processor)
     if name == "bare":
-        return contenders.bare(binary, place, provider, processor)
-    return contenders.gateway(binary, place, provider, processor, PRACTICES)
+        return contenders.bare(binary, place, provider, processor, pki)
+    return contenders.gateway(binary, place, provider, processor, PRACTICES, pki)
 
 
 def under_callgrind(binary, place):
