@@ -13,6 +13,7 @@ use super::{
     finding::Notebook,
     label::{Label, Title},
     section::Section,
+    settings::KnownIssuer,
     tls::{TlsFile, file},
     unique::{Unique, distinct, unique},
 };
@@ -102,13 +103,13 @@ impl fmt::Display for KeysUrl {
     }
 }
 
-/// Reads each `[[issuer]]`; files lie relative to `folder`. Beside them the names and confirmations
-/// of all of them, also of those with other mistakes.
+/// Reads each `[[issuer]]`; files lie relative to `folder`. Beside them what the
+/// directory has to know of all of them, also of those with other mistakes.
 pub(super) fn issuers(
     root: &Section<'_>,
     folder: &Path,
     notebook: &Notebook,
-) -> (Vec<IssuerSettings>, Vec<(String, Confirmation)>) {
+) -> (Vec<IssuerSettings>, Vec<KnownIssuer>) {
     let read = root.tables("issuer", |section, _| {
         let name = unique::<Label>(section, "name");
         let url = unique::<Title>(section, "issuer");
@@ -118,8 +119,9 @@ pub(super) fn issuers(
             _ => None,
         });
         let issuer = issuer(section, folder, name.clone(), url.clone(), confirmation);
-        let known = name.clone().map(|name| {
-            (name.value.value.to_string(), confirmation.unwrap_or(Confirmation::WhenPresent))
+        let known = name.clone().map(|name| KnownIssuer {
+            name: name.value.value.to_string(),
+            confirmation: confirmation.unwrap_or(Confirmation::WhenPresent),
         });
         (issuer, known, name, url)
     });

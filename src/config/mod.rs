@@ -43,7 +43,7 @@ pub use reference::GATEWAY;
 pub use schema::schema;
 pub use section::Section;
 pub use settings::{
-    Access, Audit, Known, Limits, Listener, Log, LogFormat, Observe, Server, Settings, Timeouts,
-    Upstream,
+    Access, Audit, Known, KnownIssuer, Limits, Listener, Log, LogFormat, Observe, Server, Settings,
+    Timeouts, Upstream,
 };
 pub use tls::{ListenerTls, Profile, Refusal, TlsFile, UpstreamTls, Version};

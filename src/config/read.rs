@@ -57,7 +57,7 @@ fn all(root: &Section<'_>, folder: &Path, notebook: &Notebook) -> (Option<Settin
     bound.extend(observe.clone());
     distinct(&bound, notebook, |a, b| clash(*a, *b), "one address and port serve one purpose");
     let (upstreams, names) = upstreams(root, folder, notebook);
-    let (issuers, _) = issuers(root, folder, notebook);
+    let (issuers, known_issuers) = issuers(root, folder, notebook);
     let carried = root.table("interactions", carried).unwrap_or_default();
     let check_nhs_numbers = root.table("checks", |section| section.flag("nhs_number")).flatten();
     let wording = root.table("refusals", wording).flatten();
@@ -65,7 +65,8 @@ fn all(root: &Section<'_>, folder: &Path, notebook: &Notebook) -> (Option<Settin
     let timeouts = root.table("timeouts", timeouts).flatten();
     let log = root.table("log", |section| log(section, folder)).flatten();
     let audit = root.table("audit", |section| audit(section, folder)).flatten();
-    let known = Known { files, upstreams: names, everyone, carried, whole: true };
+    let known =
+        Known { files, upstreams: names, issuers: known_issuers, everyone, carried, whole: true };
     let settings = || {
         let observe = Observe { address: observe?.value.value };
         let (limits, timeouts) = (limits?, timeouts?);

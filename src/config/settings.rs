@@ -6,6 +6,7 @@ use gpconnect::{
     forward::Connection,
     interaction::InteractionSet,
     names::{Asid, HostName},
+    policy::Confirmation,
     rejection::Wording,
 };
 
@@ -50,12 +51,23 @@ pub struct Known {
     pub files: Vec<Listed<PathBuf>>,
     /// The names of upstreams in their order.
     pub upstreams: Vec<String>,
+    /// The issuers of access tokens in their order.
+    pub issuers: Vec<KnownIssuer>,
     /// The consumer systems that listeners name, each with the path of its key.
     pub everyone: Vec<(String, Located<Asid>)>,
     /// The interactions that this gateway carries.
     pub carried: InteractionSet,
     /// Whether the file could be read to its end: else more may be named there.
     pub whole: bool,
+}
+
+/// What the directory needs to know of an issuer of access tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownIssuer {
+    /// Its name.
+    pub name: String,
+    /// Whether its tokens are bound to the client certificate.
+    pub confirmation: Confirmation,
 }
 
 /// The process as a whole.

@@ -4,11 +4,12 @@ use foldhash::fast::RandomState;
 use gpconnect::{
     interaction::InteractionSet,
     names::{Asid, OdsCode, PartyKey},
-    policy::Consumer,
+    policy::{AccessTerms, Consumer},
 };
 use hashbrown::{HashMap, hash_map::Entry};
 
 use super::{
+    access,
     practices::carried,
     records::{ConsumerRecord, ProviderRecord, Spot},
     registry::{Registry, also, or_add},
@@ -56,7 +57,10 @@ impl Consumers {
                 None => consumers.unread = consumers.unread.or(Some(record.spot)),
             }
             let interactions = interactions(&record, registry, known);
-            consumers.consumers.extend(consumer(record, interactions));
+            let organisation = found.and_then(|index| registry.organisations.get(index));
+            let name = organisation.map(|organisation| organisation.name.as_str());
+            let access = access::terms(&record, name.unwrap_or_default(), registry, known);
+            consumers.consumers.extend(consumer(record, interactions, access));
         }
         consumers
     }
@@ -71,8 +75,16 @@ fn interactions(record: &ConsumerRecord, registry: &Registry<'_>, known: &Known)
     .collect()
 }
 
-fn consumer(record: ConsumerRecord, interactions: InteractionSet) -> Option<Consumer> {
+fn consumer(
+    record: ConsumerRecord,
+    interactions: InteractionSet,
+    access: Option<AccessTerms>,
+) -> Option<Consumer> {
     Some(Consumer {
+        access: match record.access {
+            Some(_) => Some(Box::new(access?)),
+            None => None,
+        },
         asid: record.asid?.value,
         organisation: record.organisation?.value,
         party_key: record.party_key.map(|key| key.value),
@@ -82,14 +94,25 @@ fn consumer(record: ConsumerRecord, interactions: InteractionSet) -> Option<Cons
         report_only: record.report_only,
         single_issue: record.single_issue,
         token: record.token?,
-        access: None,
     })
 }
 
 impl Consumers {
-    /// Notes systems that listeners name and that are not here.
+    /// Notes systems that listeners without TLS name and that are not here, or that can't be served
+    /// without a client certificate.
     pub(super) fn check_everyone(&self, known: &Known, registry: &Registry<'_>) {
         for (path, asid) in &known.everyone {
+            let system = self.consumers.iter().find(|consumer| consumer.asid == asid.value);
+            let access = system.and_then(|consumer| consumer.access.as_ref());
+            if access.is_some_and(|terms| access::needs_certificate(terms, known)) {
+                let message = format!(
+                    "\"{}\" sends access tokens, all of issuers that bind them to a client \
+                     certificate, and a caller has none here; leave it out, or set cnf = \
+                     \"optional\" at one of its issuers",
+                    asid.value
+                );
+                registry.notebook.mistake(asid.place, path.clone(), message);
+            }
             if registry.is_whole() && !self.asids.contains(&asid.value) {
                 let names = self.asids.iter().map(Asid::as_str);
                 let suggestion = registry.notebook.suggestion(asid.value.as_str(), names);

@@ -35,6 +35,8 @@ const SWITCH: Form = Form::known(
 );
 const UPSTREAM: Form =
     Form::new("the name of an [[upstream]] in gateway.toml", "^[A-Za-z0-9_-]{1,64}$");
+const ISSUER: Form =
+    Form::new("the name of an [[issuer]] in gateway.toml", "^[A-Za-z0-9_-]{1,64}$");
 const RELAXABLE: Form =
     Form::known("a check that may be reported only", "^[a-z_]+$", super::report_only::names);
 const DAY: Form = Form::new("a day, as in 2027-01-31", "^[0-9]{4}-[0-9]{2}-[0-9]{2}$");
@@ -100,6 +102,10 @@ const CONSUMER: &[Key] = &[
     Key::default("aud_policy", Kind::Word(AudiencePolicy::WORDS), "\"ods\"", "How closely aud in its tokens has to point to the practice. \"ods\": a URL with the practice's ODS code as a segment; \"prefix\": a URL that begins as the service root does, up to the versions; \"exact\": the service root; \"off\": anything."),
     Key::default("token_without_final_dot", Kind::Flag, "false", "Whether its tokens may lack the dot at the end."),
     Key::default("insecure_token_of_any_organisation", Kind::Flag, "false", "Whether its tokens may name another organisation than its own."),
+    Key::default("token", Kind::Word(&["gpconnect", "oauth"]), "\"gpconnect\"", "What it sends in Authorization. \"gpconnect\": a GP Connect token of its own, unsigned; \"oauth\": the access token of one of its issuers, of which the gateway makes the GP Connect token."),
+    Key::optional("issuers", Kind::List(ISSUER, false), "none; token = \"oauth\" needs it", "Whose access tokens it sends."),
+    Key::optional("device_model", Kind::Text(Form::TEXT), "unknown; token = \"oauth\" needs it", "The system's product name, for GP Connect tokens that the gateway makes."),
+    Key::optional("device_version", Kind::Text(Form::TEXT), "unknown; token = \"oauth\" needs it", "The system's product version, likewise."),
     Key::default("single_issue", Kind::Flag, "false", "Whether a refusal tells the deciding fault only, as the national proxy does; else also what else is wrong with headers and token."),
     Key::tables("report_only", REPORT_ONLY, "Checks that it is let off for a while: their faults are counted and logged, not enforced."),
 ];

@@ -5,6 +5,7 @@
 //! against each other. Sections may stand in any of the files, in any order. When a file can't be
 //! read, nothing is said about names that may stand in it.
 
+mod access;
 mod agreements;
 mod consumers;
 mod enablement;

@@ -11,7 +11,11 @@ use gpconnect::{
 };
 use jiff::civil::Date;
 
-use super::{keys::DIRECTORY, report_only};
+use super::{
+    access::{self, AccessRecord},
+    keys::DIRECTORY,
+    report_only,
+};
 use crate::config::{Document, Label, Listed, Located, Notebook, Place, Section, Title};
 
 /// Which section of which file a record is, for messages.
@@ -67,6 +71,8 @@ pub(super) struct ConsumerRecord {
     pub(super) party_key: Option<Located<PartyKey>>,
     pub(super) mode: Option<Mode>,
     pub(super) token: Option<TokenTerms>,
+    /// What it says of access tokens, when it sends such.
+    pub(super) access: Option<AccessRecord>,
     pub(super) interactions: Vec<Listed<Accreditation>>,
     pub(super) single_issue: bool,
     pub(super) report_only: ReportOnly,
@@ -165,6 +171,7 @@ fn consumer(section: &Section<'_>, index: usize, today: Date) -> ConsumerRecord 
             _ => None,
         }),
         token: token_terms(section),
+        access: access::record(section),
         interactions: section.list("interactions").unwrap_or_default(),
         single_issue: section.flag("single_issue").unwrap_or_default(),
         report_only: report_only::relaxed(section, today).into_iter().collect(),

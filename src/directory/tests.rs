@@ -4,18 +4,26 @@
 use gpconnect::{
     interaction::{Capability, InteractionId, InteractionSet},
     names::{Asid, OdsCode},
-    policy::{Mode, Policy, UpstreamIndex},
+    policy::{AccessTerms, Confirmation, IssuerIndex, Mode, Policy, UpstreamIndex},
 };
 
 use jiff::civil::date;
 
 use super::{DIRECTORY, Directory};
-use crate::config::{Document, Known, Notebook};
+use crate::config::{Document, Known, KnownIssuer, Located, Notebook, Section};
+
+fn issuer(name: &str, confirmation: Confirmation) -> KnownIssuer {
+    KnownIssuer { name: name.into(), confirmation }
+}
 
 fn known() -> Known {
     Known {
         files: Vec::new(),
         upstreams: vec![String::from("south"), String::from("north")],
+        issuers: vec![
+            issuer("trust", Confirmation::Required),
+            issuer("region", Confirmation::WhenPresent),
+        ],
         everyone: Vec::new(),
         carried: InteractionSet::of_1_2_7().iter().chain([InteractionId::ReadBinary]).collect(),
         whole: true,
@@ -264,4 +272,79 @@ fn the_table_of_keys_has_no_word_that_the_core_does_not_know() {
     let crate::config::Kind::Table(roots) = &roots.kind else { panic!() };
     let names: Vec<_> = roots.iter().map(|key| key.name).collect();
     assert_eq!(names, Capability::ALL.map(Capability::as_str));
+}
+
+/// A consumer with these keys besides those that every one has, and what is wrong with it.
+fn sending_access_tokens(keys: &str, known: &Known) -> (Option<Box<AccessTerms>>, Vec<String>) {
+    let consumer = format!(
+        "[[consumer]]\nasid = \"200000000361\"\norganisation = \"RXX01\"\n\
+         host_name = \"wards.rxx01.example\"\ninteractions = [\"1.2.7\"]\n{keys}\n"
+    );
+    let notebook = Notebook::default();
+    let documents = [ORGANISATIONS, &consumer].map(|it| Document::parse("d.toml", it, &notebook));
+    let mut directory = Directory::read(&documents, true, known, date(2026, 11, 25), &notebook);
+    let (mistakes, _) = notebook.into_findings();
+    let told = |line: &str| line.split_once(": ").unwrap().1.to_owned();
+    let access = directory.consumers.pop().and_then(|consumer| consumer.access);
+    (access, mistakes.to_string().lines().map(told).collect())
+}
+
+const DEVICE: &str = "device_model = \"Example EPR\"\ndevice_version = \"9.2\"\n";
+
+#[test]
+fn a_consumer_is_registered_for_access_tokens() {
+    let keys = format!("token = \"oauth\"\nissuers = [\"region\", \"trust\"]\n{DEVICE}");
+    let (access, mistakes) = sending_access_tokens(&keys, &known());
+    assert_eq!(mistakes, [""; 0]);
+    let expected = AccessTerms {
+        issuers: vec![IssuerIndex(1), IssuerIndex(0)],
+        iss: "https://wards.rxx01.example/".into(),
+        organisation_name: "Northern Hospital".into(),
+        device_model: "Example EPR".into(),
+        device_version: "9.2".into(),
+    };
+    assert_eq!(access.as_deref(), Some(&expected));
+    let (access, mistakes) = sending_access_tokens("token = \"gpconnect\"", &known());
+    assert_eq!((access, mistakes), (None, vec![]));
+}
+
+#[rustfmt::skip]
+#[test]
+fn what_does_not_fit_a_kind_of_token_is_told() {
+    const OAUTH: &str = "token = \"oauth\"\nissuers = [\"trust\"]\n";
+    let with = |more: &str| format!("{OAUTH}{DEVICE}{more}");
+    for (name, keys, expected) in [
+        ("no issuer", format!("token = \"oauth\"\n{DEVICE}"), "consumer[0].issuers: is missing; write the [[issuer]] whose tokens it sends, as in issuers = [\"trust\"]"),
+        ("nothing in the list", format!("token = \"oauth\"\nissuers = []\n{DEVICE}"), "consumer[0].issuers: is empty; name at least one: the name of an [[issuer]] in gateway.toml"),
+        ("misspelt", format!("token = \"oauth\"\nissuers = [\"trsut\"]\n{DEVICE}"), "consumer[0].issuers[0]: no [[issuer]] in gateway.toml has name \"trsut\"; did you mean \"trust\"?"),
+        ("twice", format!("token = \"oauth\"\nissuers = [\"trust\", \"trust\"]\n{DEVICE}"), "consumer[0].issuers[1]: \"trust\" stands there twice"),
+        ("no version", format!("{OAUTH}device_model = \"Example EPR\""), "consumer[0].device_version: is missing; write what requesting_device is to say, as in device_version = \"9.2\""),
+        ("another word", "token = \"oauth2\"".into(), "consumer[0].token: found \"oauth2\", expected \"gpconnect\" or \"oauth\"; did you mean \"oauth\"?"),
+        ("issuers without it", "issuers = [\"trust\"]".into(), "consumer[0].issuers: is for token = \"oauth\"; write that too, or leave this out"),
+        ("about its own tokens", with("aud_policy = \"exact\""), "consumer[0].aud_policy: is about GP Connect tokens of its own; with token = \"oauth\" the gateway makes them, so leave it out"),
+        ("any organisation", with("insecure_token_of_any_organisation = true"), "consumer[0].insecure_token_of_any_organisation: is about GP Connect tokens of its own; with token = \"oauth\" the gateway makes them, so leave it out"),
+    ] {
+        assert_eq!(sending_access_tokens(&keys, &known()).1, [expected], "{name}");
+    }
+    let unread = Known { whole: false, issuers: vec![], ..known() };
+    assert_eq!(sending_access_tokens(&with(""), &unread).1, [""; 0], "it may be named there");
+}
+
+/// A caller of a plain listener has no certificate that a token could be bound to.
+#[test]
+fn bound_tokens_need_a_listener_with_tls() {
+    let notebook = Notebook::default();
+    let document = Document::parse("gateway.toml", "", &notebook);
+    let place = Section::read(&document, DIRECTORY, &notebook, Section::place);
+    let everyone = vec![(
+        String::from("listener[0].insecure_everyone_is[0]"),
+        Located { value: "200000000361".parse().unwrap(), place },
+    )];
+    let known = Known { everyone, ..known() };
+    for (issuers, is_told) in [("\"trust\"", true), ("\"trust\", \"region\"", false)] {
+        let keys = format!("token = \"oauth\"\nissuers = [{issuers}]\n{DEVICE}");
+        let (_, mistakes) = sending_access_tokens(&keys, &known);
+        let told = mistakes.iter().filter(|told| told.contains("bind them")).count();
+        assert_eq!((told == 1, mistakes.len()), (is_told, usize::from(is_told)), "{mistakes:?}");
+    }
 }

@@ -74,6 +74,10 @@ pub struct SystemFound {
     pub asid: String,
     /// `transparent` or `assist`.
     pub mode: &'static str,
+    /// `gpconnect` or `oauth`: what it sends in `Authorization`.
+    pub token: &'static str,
+    /// The issuers of its access tokens.
+    pub issuers: Vec<String>,
     /// The host names in its certificate.
     pub host_names: Vec<String>,
     /// What it is accredited to send.
@@ -143,12 +147,17 @@ fn askers(snapshot: &Snapshot, practice: PracticeIndex) -> Vec<Asker> {
 fn system(snapshot: &Snapshot, index: ConsumerIndex, consumer: &Consumer) -> SystemFound {
     let practices = (0..).map(PracticeIndex).take(snapshot.policy.practices().len());
     let agreed = |practice: &PracticeIndex| !snapshot.policy.agreement(index, *practice).is_empty();
+    let access = consumer.access.as_deref();
+    let issuers = access.map(|terms| terms.issuers.as_slice()).unwrap_or_default();
+    let issuers = issuers.iter().filter_map(|index| snapshot.policy.issuer(*index));
     SystemFound {
         asid: consumer.asid.to_string(),
         mode: match consumer.mode {
             Mode::Transparent => "transparent",
             Mode::Assist => "assist",
         },
+        token: if access.is_some() { "oauth" } else { "gpconnect" },
+        issuers: issuers.map(|issuer| issuer.name.clone()).collect(),
         host_names: consumer.host_names.iter().map(ToString::to_string).collect(),
         interactions: ids(consumer.interactions),
         practices: practices.filter(agreed).count(),

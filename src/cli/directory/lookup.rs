@@ -151,11 +151,14 @@ fn endpoints(practice: &PracticeFound) -> String {
 }
 
 fn systems(systems: &[SystemFound]) -> String {
-    let mut table = Table::new(["ASID", "mode", "host names", "practices", "interactions"]);
+    let mut table =
+        Table::new(["ASID", "mode", "token", "host names", "practices", "interactions"]);
     for system in systems {
+        let issuers = system.issuers.iter().map(|name| format!("\nof {name}"));
         table.row([
             &system.asid,
             system.mode,
+            &format!("{}{}", system.token, issuers.collect::<String>()),
             &system.host_names.join("\n"),
             &system.practices.to_string(),
             &system.interactions.join("\n"),
