@@ -71,6 +71,10 @@ Examples:
   gpconnect-gateway request metadata --practice A20047 --gateway https://localhost:8443 \\
       --cert consumer.pem --key consumer.key --ca gateway-ca.pem
 
+  With an access token, of which the gateway makes the GP Connect token:
+  gpconnect-gateway request metadata --practice A20047 --gateway https://localhost:8443 \\
+      --cert consumer.pem --key consumer.key --ca gateway-ca.pem --access-token token.jwt
+
   Without a header, to see the refusal:
   gpconnect-gateway request metadata --practice A20047 --header 'Authorization:'
 ";
@@ -129,6 +133,10 @@ pub(super) struct Place {
     /// gateway.
     #[arg(long, value_name = "TEXT")]
     pub(super) aud: Option<String>,
+    /// The issuer's access token, for a system that is registered with token = "oauth"; instead of a
+    /// GP Connect token of its own. "-" reads it from standard input.
+    #[arg(long, value_name = "FILE", conflicts_with = "aud")]
+    pub(super) access_token: Option<String>,
 }
 
 /// What to ask for. `Debug` leaves out what may name a patient.

@@ -64,7 +64,7 @@ impl Body {
 /// Larger than any gateway takes, so that its refusal can be seen.
 const MOST_BYTES: u64 = 64 << 20;
 
-fn read(name: &str) -> io::Result<Vec<u8>> {
+pub(super) fn read(name: &str) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if name == "-" {
         io::stdin().lock().take(MOST_BYTES).read_to_end(&mut bytes)?;

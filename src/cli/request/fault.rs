@@ -16,6 +16,10 @@ pub(super) enum Unsendable {
     Body { name: String, source: io::Error },
     #[error("--body {name}: is not JSON, so {options} can't change it")]
     BodyNotJson { name: String, options: &'static str },
+    #[error("--access-token {name}: {source}")]
+    AccessToken { name: String, source: io::Error },
+    #[error("--access-token {name}: is no token; expected one line of printable ASCII")]
+    NotAnAccessToken { name: String },
     #[error("{path}: {source}")]
     ConfigUnopened { path: String, source: io::Error },
     #[error("{path}: can't be used; gpconnect-gateway check --config {path} says why")]

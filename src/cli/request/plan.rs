@@ -7,7 +7,7 @@ use http::{HeaderMap, uri::PathAndQuery};
 
 use super::{
     arguments::{Arguments, Content},
-    body::Body,
+    body::{self, Body},
     fault::Unsendable,
     gateway::Gateway,
     head::{self, Header},
@@ -56,15 +56,10 @@ impl Plan {
         let body = Body::of(id, content, &arguments.author, &created)?;
         let path = path(id, content, body.as_ref())?;
         let query = query(id, content, &route, uk.date())?;
-        let purpose = Purpose {
-            aud: route.aud(place, id),
-            scope: author::scope_of(id),
-            reason: author::reason_of(id),
-            issued_at: now,
-            lifetime: gpconnect::token::LIFETIME_SECONDS,
-            rules: id.row().token,
+        let token = match &place.access_token {
+            Some(name) => access_token(name)?,
+            None => token(arguments, &route, now),
         };
-        let token = author::compact(&author::claims(&arguments.author, &purpose));
         let headers = head::headers(arguments, &route, body.as_ref(), &token);
         Ok(Self {
             gateway: place.gateway.clone(),
@@ -80,6 +75,32 @@ impl Plan {
             body: body.map(|body| body.bytes),
         })
     }
+}
+
+/// A fresh GP Connect token of our own.
+fn token(arguments: &Arguments, route: &Route, now: i64) -> String {
+    let id = arguments.interaction;
+    let purpose = Purpose {
+        aud: route.aud(&arguments.place, id),
+        scope: author::scope_of(id),
+        reason: author::reason_of(id),
+        issued_at: now,
+        lifetime: gpconnect::token::LIFETIME_SECONDS,
+        rules: id.row().token,
+    };
+    author::compact(&author::claims(&arguments.author, &purpose))
+}
+
+/// The access token in a file, without the blanks and line ends around it. Whether it is a good one
+/// is for the gateway to judge.
+fn access_token(name: &str) -> Result<String, Unsendable> {
+    let bytes = body::read(name);
+    let bytes = bytes.map_err(|source| Unsendable::AccessToken { name: name.into(), source })?;
+    let token = str::from_utf8(&bytes).map(str::trim).unwrap_or_default();
+    let is_sendable = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+    is_sendable
+        .then(|| token.to_owned())
+        .ok_or_else(|| Unsendable::NotAnAccessToken { name: name.into() })
 }
 
 /// The FHIR path, its id filled in.

@@ -234,3 +234,23 @@ async fn tls_needs_the_right_files() {
     let fault = try_ask(&plain, &["metadata", "--ca", &path("ca.pem")]).await.unwrap_err();
     assert!(matches!(fault, Unsendable::PlainGateway(_)), "{fault}");
 }
+
+#[test]
+fn an_access_token_is_sent_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token.jwt");
+    let planned = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let line = ["metadata", "--access-token", file.to_str().unwrap()];
+        Plan::make(&arguments("http://localhost:8080", &line), moment::now())
+    };
+    let plan = planned("  e30.e30.c2ln\r\n").unwrap();
+    assert_eq!(plan.sendable["authorization"], "Bearer e30.e30.c2ln");
+    for (name, text) in [("empty", "\n"), ("two", "a b"), ("not ASCII", "\u{e9}")] {
+        let fault = planned(text).unwrap_err().to_string();
+        assert!(fault.contains("is no token"), "{name}: {fault}");
+    }
+    let line = ["metadata", "--access-token", "no/such/file"];
+    let fault = Plan::make(&arguments("http://localhost:8080", &line), moment::now()).unwrap_err();
+    assert!(fault.to_string().starts_with("--access-token no/such/file: "), "{fault}");
+}
