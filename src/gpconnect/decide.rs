@@ -30,7 +30,8 @@ pub struct Decision {
     pub seen: Seen,
     /// The patients that the query names. For the journal only.
     pub patients: Patients,
-    /// The claims of the token, when there are any. For the journal only.
+    /// The claims of the token, when there are any; of an access token those of the GP Connect token
+    /// that is made of it, as far as its user is known. For the journal only.
     pub claims: Option<Payload>,
     /// What is wrong but only reported, because the consumer is let off these checks for a while;
     /// in the order of the contract, whether it passed or not.

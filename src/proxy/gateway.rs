@@ -13,6 +13,7 @@ use pingora::{
 };
 
 use super::{
+    access,
     answer::Answer,
     body, convert,
     exchange::{Exchange, Fault, FromFront},
@@ -47,7 +48,11 @@ impl Gateway {
     }
 
     /// The end of stage 1, and stages 2 to 8.
-    fn judge(&self, session: &Session, exchange: &mut Exchange) -> Result<Permit, Box<Rejection>> {
+    async fn judge(
+        &self,
+        session: &mut Session,
+        exchange: &mut Exchange,
+    ) -> Result<Permit, Box<Rejection>> {
         let snapshot = &exchange.snapshot;
         let most = i64::try_from(snapshot.limits.in_flight).unwrap_or(i64::MAX);
         if self.shared.telemetry.metrics.in_flight.get() > most {
@@ -56,20 +61,26 @@ impl Gateway {
         let head = session.req_header();
         let certificate = exchange.certificate.as_deref();
         let candidates = convert::candidates(snapshot, self.listener, certificate);
+        let fields = convert::fields(head);
+        let access = access::verify(&fields, &candidates, snapshot).await;
         let decision = decide(
             &RequestFacts {
                 method: head.method.as_str(),
                 target: convert::target(head),
-                fields: &convert::fields(head),
+                fields: &fields,
                 candidates: &candidates,
-                certificate: None,
-                access: None,
+                certificate: certificate.map(|certificate| &certificate.sha256),
+                access: access.as_ref(),
                 now: convert::seconds(exchange.at()),
                 random: exchange.random,
                 token_limit: snapshot.limits.token_bytes,
             },
             &snapshot.policy,
         );
+        if let Some(access) = &access {
+            let issuers = &self.shared.telemetry.metrics.issuers;
+            access::count(access, decision.seen.consumer, &snapshot.policy, issuers);
+        }
         exchange.seen = Some(decision.seen);
         exchange.patients = decision.patients;
         exchange.claims = decision.claims;
@@ -151,7 +162,7 @@ impl ProxyHttp for Gateway {
         self.prepare(session, &timeouts);
         let address = session.client_addr().and_then(|address| address.as_inet()).copied();
         exchange.client = address.map(|address| address.ip());
-        let rejection = match self.judge(session, exchange) {
+        let rejection = match self.judge(session, exchange).await {
             Ok(permit) => match self.admit(session, exchange, &permit).await {
                 Ok(()) => {
                     let (snapshot, head) = (&exchange.snapshot, session.req_header());

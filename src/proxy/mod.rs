@@ -3,6 +3,7 @@
 //! A connection comes in at [`front`], which reads and checks one request head and hands it to the
 //! engine's session; [`gateway`] holds the engine's hooks in the order in which they run.
 
+mod access;
 mod address;
 mod alarm;
 mod answer;

@@ -125,7 +125,7 @@ impl Outgoing {
         set(INTERACTION_ID, &INTERACTION_ID_KEY, filled.interaction_id, urn)?;
         match &self.token {
             // The access token ends here: it is for this gateway only.
-            Some(token) => head.insert_header(header::AUTHORIZATION, token.clone()),
+            Some(token) => head.insert_header("Authorization", token.clone()),
             None => set("Authorization", &header::AUTHORIZATION, false, ""),
         }
     }

@@ -35,4 +35,5 @@ mod resources;
 mod scripted;
 mod starting;
 mod tls;
+mod tokens;
 mod wire;

@@ -2,7 +2,12 @@
 
 use bytes::Bytes;
 use gpconnect::{
-    contract::Check, decide::Examination, facts::Fields, policy::Consumer, rejection::Reason, token,
+    contract::Check,
+    decide::Examination,
+    facts::Fields,
+    policy::{Consumer, Issuer},
+    rejection::Reason,
+    token,
 };
 use serde_json::Value;
 
@@ -83,6 +88,16 @@ impl Case<'_, '_, '_> {
     /// The first of `checks` that found something wrong.
     pub(super) fn first_failed(&self, checks: &[Check]) -> Option<Check> {
         checks.iter().copied().find(|check| self.fails(*check))
+    }
+
+    /// Whether the sender is registered for access tokens.
+    pub(super) fn is_access_token_due(&self) -> bool {
+        self.examination.sender.is_some_and(|(_, sender)| sender.access.is_some())
+    }
+
+    /// The issuer that the access token names.
+    pub(super) fn issuer(&self) -> Option<&Issuer> {
+        self.place.snapshot.policy.issuer(self.examination.token.issuer?)
     }
 
     /// A claim, unless it is missing or null.

@@ -22,9 +22,7 @@ pub(super) fn is_made(check: Check, is_access_token_due: bool) -> bool {
         | Check::IssuerKeys
         | Check::AccessTokenBinding
         | Check::AccessTokenClaims => is_access_token_due,
-        Check::Authorization | Check::TokenForm | Check::Expiry | Check::OrganisationIsSenders => {
-            true
-        }
+        Check::Authorization | Check::Expiry | Check::OrganisationIsSenders => true,
         _ => !is_access_token_due,
     }
 }
@@ -41,6 +39,9 @@ pub(super) fn look(check: Check, case: &Case<'_, '_, '_>) -> Look {
     if case.fails(Check::Authorization) {
         return Look::Lacks("an Authorization header");
     }
+    if case.is_access_token_due() {
+        return access_token(check, case);
+    }
     if check == Check::TokenForm {
         return RAN;
     }
@@ -54,6 +55,29 @@ pub(super) fn look(check: Check, case: &Case<'_, '_, '_>) -> Look {
             Look::Lacks("a sender, see stage 5")
         }
         _ => value(check, case),
+    }
+}
+
+/// What a check of an access token looked at. Keys and certificates are a running gateway's.
+fn access_token(check: Check, case: &Case<'_, '_, '_>) -> Look {
+    let place = case.place;
+    let untold = place.is_secure() && place.caller.proof.is_none() && case.claim("/cnf").is_some();
+    match (check, case.issuer()) {
+        (Check::AccessToken | Check::IssuerKeys, Some(_)) => Look::Live,
+        (Check::AccessToken, None) => RAN,
+        (_, None) => Look::Lacks("an access token of a known issuer"),
+        (Check::AccessTokenBinding, Some(_)) if untold => Look::Live,
+        (Check::AccessTokenClaims, Some(issuer)) => saw(format!("issuer {}", issuer.name)),
+        (Check::Expiry, Some(_)) => time(check, case),
+        (Check::OrganisationIsSenders, Some(issuer)) => {
+            let claims = case.claims.as_ref();
+            let code = claims.and_then(|claims| issuer.mapping.organisation.find(claims));
+            match code.and_then(Value::as_str).and_then(|text| text.parse::<OdsCode>().ok()) {
+                Some(code) => saw(code.to_string()),
+                None => RAN,
+            }
+        }
+        (_, Some(_)) => RAN,
     }
 }
 

@@ -6,6 +6,7 @@ use gpconnect::{
     interaction::{Capability, InteractionId, TABLE, identify},
     policy::{Endpoint, Practice},
     rejection::Reason,
+    token::access::{AccessClaimFault, AccessFault},
 };
 use serde_json::Value;
 
@@ -67,9 +68,24 @@ impl<'p> Hints<'_, '_, 'p> {
             Reason::ClaimMissing { claim, .. }
             | Reason::ClaimUnreadable { claim, .. }
             | Reason::ClaimInvalid { claim, .. } => self.claim(*claim),
+            Reason::AccessTokenRefused(AccessFault::IssuerUnknown) => self.issuers(),
+            Reason::AccessClaim { fault: AccessClaimFault::IssuerOfOthers, .. } => self.issuers(),
+            Reason::AccessClaim { fault: AccessClaimFault::Elsewhere, .. } => {
+                let issuer = self.examination.token.issuer?;
+                let issuer = self.place.snapshot.policy.issuer(issuer)?;
+                some_of(issuer.audiences.iter().cloned())
+            }
             Reason::BodyBroken(_) => self.body(),
             _ => None,
         }
+    }
+
+    /// Whose access tokens the sender is registered for.
+    fn issuers(&self) -> Option<String> {
+        let (_, sender) = self.examination.sender?;
+        let policy = &self.place.snapshot.policy;
+        let issuers = sender.access.as_ref()?.issuers.iter();
+        some_of(issuers.filter_map(|index| Some(policy.issuer(*index)?.issuer.clone())))
     }
 
     fn practice(&self) -> Option<&'p Practice> {

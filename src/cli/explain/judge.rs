@@ -12,7 +12,7 @@ use gpconnect::{
 };
 
 use super::{
-    answer, case,
+    access, answer, case,
     case::{Case, Head, Place},
     claims, forward,
     head::{as_meant, of_arrived},
@@ -69,16 +69,18 @@ impl Judge<'_, '_, '_> {
     fn explain(self) -> Explained {
         let place = self.place;
         let policy = &place.snapshot.policy;
+        let limit = place.snapshot.limits.token_bytes;
+        let unproved = access::unproved(&self.head.fields, limit, place);
         let request = RequestFacts {
             method: self.head.method,
             target: self.head.target,
             fields: &self.head.fields,
             candidates: &place.caller.candidates,
-            certificate: None,
-            access: None,
+            certificate: unproved.as_ref().and_then(|it| it.certificate.as_ref()),
+            access: unproved.as_ref().map(|it| &it.token),
             now: UnixSeconds(place.now),
             random: place.random,
-            token_limit: place.snapshot.limits.token_bytes,
+            token_limit: limit,
         };
         let examination = examine(&request, policy);
         let (patients, of_body) = self.of_body(&examination);
@@ -262,9 +264,8 @@ impl Judge<'_, '_, '_> {
             claims: case::claims(&self.head.fields, limit),
             failed: faults.iter().map(|(reason, _)| reason.check()).collect(),
         };
-        let sender = examination.sender.map(|(_, consumer)| consumer);
-        let is_access = sender.is_some_and(|sender| sender.access.is_some());
-        let is_made = |check: Check| case.fails(check) || claims::is_made(check, is_access);
+        let is_made =
+            |check: Check| case.fails(check) || claims::is_made(check, case.is_access_token_due());
         let shown = Stage::ALL.into_iter().filter(|stage| *stage <= Stage::Limit);
         shown
             .map(|stage| StageFound {

@@ -1,5 +1,6 @@
 //! `explain`: what the gateway would do with one request, check by check, and why.
 
+mod access;
 mod answer;
 mod arguments;
 mod body;

@@ -58,7 +58,10 @@ const fn header_of(reason: &Reason) -> Option<&'static str> {
         Reason::SenderNotCaller(_) | Reason::SenderNotAccredited(_) => Header::From.as_str(),
         Reason::ReceiverMismatch => Header::To.as_str(),
         Reason::MediaTypeUnsupported(name) => name,
-        Reason::TokenMalformed(_) => Header::Authorization.as_str(),
+        Reason::TokenMalformed(_)
+        | Reason::AccessTokenRefused(_)
+        | Reason::AccessTokenUnbound(_)
+        | Reason::AccessClaim { .. } => Header::Authorization.as_str(),
         _ => return None,
     })
 }

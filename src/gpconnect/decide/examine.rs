@@ -2,6 +2,8 @@
 //! can be read is read; a check whose facts are missing does not run. The live gateway and
 //! `explain` stand on the same examination.
 
+use serde_json::Value;
+
 use super::{Decision, Filled, Permit, Seen, tokens};
 use crate::{
     accreditation::{self, Parties},
@@ -16,7 +18,11 @@ use crate::{
     rejection::{Reason, Rejection},
     sent::Sent,
     target::{self, Target},
-    token::{self, Claims, Observed, Payload, access::User, mint::Purpose},
+    token::{
+        self, Claims, Observed, Payload,
+        access::User,
+        mint::{Purpose, compact},
+    },
 };
 
 /// What each stage read, and what is wrong.
@@ -43,8 +49,10 @@ pub struct Examination<'r, 'p> {
     /// Stage 7: what operators want to know of the token.
     pub token: Observed,
     payload: Option<Payload>,
-    /// Whom a GP Connect token is to be made for.
+    /// The user of an access token.
     user: Option<User>,
+    /// Whether nothing is wrong with that.
+    user_is_proved: bool,
     now: UnixSeconds,
     own_trace_id: TraceId,
     /// Whether a refusal tells what else is wrong.
@@ -108,6 +116,7 @@ pub fn examine<'r, 'p>(request: &RequestFacts<'r>, policy: &'p Policy) -> Examin
         token: told.observed,
         payload: told.payload,
         user: told.user,
+        user_is_proved: told.is_right,
         now: request.now,
         own_trace_id: TraceId::from_random(request.random),
         tells_all: tells_all(request.candidates, consumer, policy),
@@ -172,7 +181,8 @@ impl Examination<'_, '_> {
     /// Whether it may pass, and what is known of it whatever the end.
     pub fn into_decision(mut self) -> Decision {
         let seen = self.seen();
-        let permit = self.permit(seen.trace_id);
+        let minted = self.claims_to_mint();
+        let permit = self.permit(seen.trace_id, minted.as_ref());
         let (mut reported, mut refused) = (Vec::new(), None::<Rejection>);
         for Fault { reason, enforced } in std::mem::take(&mut self.faults) {
             match (&mut refused, enforced) {
@@ -191,7 +201,8 @@ impl Examination<'_, '_> {
             None => permit.ok_or_else(undecided),
         };
         let patients = std::mem::take(&mut self.patients);
-        let claims = self.payload.take();
+        let minted = minted.map(|claims| Payload::from_json(claims.to_string().into_bytes()));
+        let claims = self.payload.take().or(minted);
         Decision { outcome: outcome.map_err(Box::new), seen, patients, claims, reported }
     }
 
@@ -208,7 +219,17 @@ impl Examination<'_, '_> {
         }
     }
 
-    fn permit(&self, trace_id: TraceId) -> Option<Permit> {
+    /// The claims of the GP Connect token that is made for the user of an access token.
+    fn claims_to_mint(&self) -> Option<Value> {
+        let (_, sender) = self.sender?;
+        let id = self.identified.map(|found| found.id);
+        let root = self.parties.map(|parties| &parties.endpoint.service_root);
+        let purpose = Purpose::of(id, root, self.now);
+        let (user, terms) = self.user.as_ref().zip(sender.access.as_ref())?;
+        Some(user.claims(sender, terms, &purpose))
+    }
+
+    fn permit(&self, trace_id: TraceId, claims: Option<&Value>) -> Option<Permit> {
         let (target, identified) = self.target.zip(self.identified)?;
         let parties = self.parties?;
         let path = identified.path.path;
@@ -216,13 +237,11 @@ impl Examination<'_, '_> {
             Some(query) => [path, query].join("?"),
             None => path.to_owned(),
         };
-        let minted = match &parties.consumer.access {
-            Some(terms) => {
-                let root = &parties.endpoint.service_root;
-                let purpose = Purpose::of(identified.id, root, self.now);
-                Some(self.user.as_ref()?.mint(parties.consumer, terms, &purpose))
-            }
-            None => None,
+        // Whoever sends access tokens passes with one that is right in all, or not.
+        let minted = match (&parties.consumer.access, claims) {
+            (None, _) => None,
+            (Some(_), Some(claims)) if self.user_is_proved => Some(compact(claims)),
+            (Some(_), _) => return None,
         };
         let headers = &self.headers;
         Some(Permit {

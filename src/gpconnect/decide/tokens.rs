@@ -20,8 +20,10 @@ pub(super) struct Told {
     pub(super) observed: Observed,
     /// The claims of a GP Connect token, when they could be taken out of it.
     pub(super) payload: Option<Payload>,
-    /// The user of an access token that is right in all.
+    /// The user of an access token.
     pub(super) user: Option<User>,
+    /// Whether nothing is wrong with that.
+    pub(super) is_right: bool,
 }
 
 /// Reads the token and holds it against what is known of the request.
@@ -46,7 +48,7 @@ pub(super) fn check(
         Some(claims) => token::check(&claims, &terms, &mut faults.0),
         None => Observed::default(),
     };
-    Told { observed, payload: Some(payload), user: None }
+    Told { observed, payload: Some(payload), ..Told::default() }
 }
 
 /// The sender's registration says it. While the sender is not known, the token does, as far as any
@@ -78,8 +80,9 @@ fn check_access_token(
                 sender,
                 policy,
             };
-            let (user, observed) = access::check(token, &terms, &mut faults.0);
-            Told { observed, payload: None, user }
+            let access::Checked { user, is_right, observed } =
+                access::check(token, &terms, &mut faults.0);
+            Told { observed, payload: None, user, is_right }
         }
         Some(Err(fault)) => {
             faults.0.push(Reason::from(*fault));

@@ -62,13 +62,15 @@ pub struct Purpose {
 }
 
 impl Purpose {
-    /// Interaction `id` at the system of this service root, as all checks want it.
-    pub fn of(id: InteractionId, root: &ServiceRoot, now: UnixSeconds) -> Self {
-        let rules = id.row().token;
+    /// This interaction at the system of this service root, as all checks want it. What is not known
+    /// is left empty: such a token is for the record only.
+    pub fn of(id: Option<InteractionId>, root: Option<&ServiceRoot>, now: UnixSeconds) -> Self {
+        let rules = id.unwrap_or(InteractionId::ReadPatient).row().token;
+        let aud = rules.audience.or(root.map(ServiceRoot::as_str)).unwrap_or_default();
         Self {
-            aud: rules.audience.unwrap_or(root.as_str()).to_owned(),
-            scope: scope_of(id),
-            reason: reason_of(id),
+            aud: aud.to_owned(),
+            scope: id.map(scope_of).unwrap_or_default(),
+            reason: id.map(reason_of).unwrap_or_default(),
             issued_at: now.0,
             lifetime: LIFETIME_SECONDS,
             rules,
@@ -233,7 +235,7 @@ mod tests {
             };
             let root = root.parse().unwrap();
             for id in InteractionId::all() {
-                let purpose = Purpose::of(id, &root, NOW);
+                let purpose = Purpose::of(Some(id), Some(&root), NOW);
                 let token = compact(&claims(&author, &purpose));
                 prop_assert_eq!(faults(&token, id, &root), [], "{}", id.short());
             }

@@ -23,7 +23,7 @@ use tokio_openssl::SslStream;
 use uuid::Uuid;
 
 pub(crate) use faults::faults;
-pub(crate) use pki::{Pki, host};
+pub(crate) use pki::{Pki, host, now};
 pub(crate) use renewal::soon;
 
 use crate::exposition::Exposition;

@@ -104,7 +104,7 @@ pub(crate) fn host(mode: Mode) -> String {
     format!("{}.rxx01.example", mode.word())
 }
 
-pub(super) fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     since.as_secs().try_into().unwrap()
 }

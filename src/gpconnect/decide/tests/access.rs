@@ -118,6 +118,7 @@ fn a_minted_token_passes_our_own_check() {
     let access = Ok(signed(&claims()));
     let decision = decided(&given, Some(&access));
     assert_eq!(decision.seen.token.issuer, Some(IssuerIndex(0)));
+    let recorded = decision.claims.unwrap();
     let permit = decision.outcome.unwrap();
     assert!(!format!("{permit:?}").contains("eyJ"), "{permit:?}");
 
@@ -168,6 +169,30 @@ fn a_minted_token_passes_our_own_check() {
         },
     });
     assert_eq!(claims, expected);
+    assert_eq!(recorded.bytes(), payload.bytes(), "the journal says what the provider is told");
+}
+
+/// The record of a refusal says who the user was, as far as the token did.
+#[test]
+fn the_user_of_a_refused_request_is_handed_out_too() {
+    for (name, aud, target) in [
+        ("another stage refuses it", json!("gpconnect"), "/A20047/STU3/1/gpconnect/Nothing/1"),
+        ("another claim refuses it", json!("elsewhere"), "/A20047/STU3/1/gpconnect/Patient/17"),
+    ] {
+        let mut claims = claims();
+        claims["aud"] = aud;
+        let access = Ok(signed(&claims));
+        let decision = decided(&given().target("GET", target), Some(&access));
+        assert!(decision.outcome.is_err(), "{name}");
+        let payload = decision.claims.unwrap();
+        let told = token::read(&payload).unwrap();
+        assert_eq!(told.sub.text(), Some("u-4471"), "{name}");
+        let name_of_user = told.practitioner.value().unwrap().name.value().unwrap();
+        let family = &name_of_user.first.value().unwrap().family;
+        assert_eq!(family.value().unwrap().first.text(), Some("Kaur"), "{name}");
+    }
+    let decision = decided(&given(), Some(&Err(AccessFault::Unsigned)));
+    assert!(decision.claims.is_none(), "nothing that is not signed is believed");
 }
 
 /// gp-connect 7.2: without a smartcard its values are UNK; a device without a name is the system.

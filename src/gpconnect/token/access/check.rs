@@ -35,24 +35,30 @@ pub struct Terms<'p> {
     pub policy: &'p Policy,
 }
 
-/// Checks every claim and adds a fault for each that is wrong. The user is known when none was
-/// added.
-pub fn check(
-    token: &AccessToken,
-    terms: &Terms<'_>,
-    faults: &mut Vec<Reason>,
-) -> (Option<User>, Observed) {
+/// What came of the checks.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// Who the user is, as far as the claims say it, whatever is wrong with others.
+    pub user: Option<User>,
+    /// Whether nothing is wrong.
+    pub is_right: bool,
+    /// What operators want to know of it.
+    pub observed: Observed,
+}
+
+/// Checks every claim and adds a fault for each that is wrong.
+pub fn check(token: &AccessToken, terms: &Terms<'_>, faults: &mut Vec<Reason>) -> Checked {
     let mut observed = Observed { issuer: Some(token.issuer), ..Observed::default() };
     let before = faults.len();
-    let Some(issuer) = terms.policy.issuer(token.issuer) else {
-        faults.push(Reason::GatewayFault { reference: "issuer".into() });
-        return (None, observed);
-    };
-    let claims = match read(&token.claims) {
-        Ok(claims) => claims,
-        Err(fault) => {
-            faults.push(Reason::TokenMalformed(fault));
-            return (None, observed);
+    let issuer = terms.policy.issuer(token.issuer);
+    // An index of another policy.
+    let issuer = issuer.ok_or_else(|| Reason::GatewayFault { reference: "issuer".into() });
+    let read = issuer.and_then(|issuer| Ok((issuer, read(&token.claims)?)));
+    let (issuer, claims) = match read {
+        Ok(read) => read,
+        Err(reason) => {
+            faults.push(reason);
+            return Checked { observed, ..Checked::default() };
         }
     };
     let jti = claims.get("jti").and_then(Value::as_str);
@@ -68,21 +74,23 @@ pub fn check(
     confirmation(claims.get("cnf"), issuer, terms.certificate, faults);
     let user = user(&claims, &issuer.mapping, faults);
     observed.is_of_another_organisation = organisation(&claims, issuer, terms.sender, faults);
-    (user.filter(|_| faults.0.len() == before), observed)
+    Checked { is_right: user.is_some() && faults.0.len() == before, user, observed }
 }
 
 /// The claims, held to the limits of every token: an object in which no name stands twice.
-fn read(payload: &Payload) -> Result<Value, TokenFault> {
-    let Checked = read_json(payload.bytes(), &mut Reader::new(Part::Claims))?;
+fn read(payload: &Payload) -> Result<Value, Reason> {
+    let Sound = read_json(payload.bytes(), &mut Reader::new(Part::Claims))
+        .map_err(Reason::TokenMalformed)?;
     // From a text, as all tokens: a second kind of reader would make each of them slower.
-    let text = str::from_utf8(payload.bytes()).or(Err(TokenFault::NotText(Part::Claims)))?;
-    serde_json::from_str(text).or(Err(TokenFault::NotJson(Part::Claims, 1)))
+    let value =
+        str::from_utf8(payload.bytes()).ok().and_then(|text| serde_json::from_str(text).ok());
+    value.ok_or(Reason::TokenMalformed(TokenFault::NotJson(Part::Claims, 1)))
 }
 
 /// An object that was read for its syntax, its depth and its names.
-struct Checked;
+struct Sound;
 
-impl<'t> Json<'t> for Checked {
+impl<'t> Json<'t> for Sound {
     fn from_object<A: MapAccess<'t>>(
         object: A,
         at: At<'_>,

@@ -14,7 +14,7 @@ mod path;
 mod user;
 
 pub use algorithm::{Algorithm, NotAnAlgorithm};
-pub use check::{Terms, check};
+pub use check::{Checked, Terms, check};
 pub use claim::{AccessClaimFault, BindingFault, MAX_AHEAD};
 pub use container::{Opened, open};
 pub use fault::AccessFault;

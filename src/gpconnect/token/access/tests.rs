@@ -114,8 +114,9 @@ fn judged(
         policy: &policy,
     };
     let mut faults = Vec::new();
-    let (user, observed) = check(token, &terms, &mut faults);
-    assert_eq!(user.is_none(), !faults.is_empty(), "a user without a fault, or a fault");
+    let Checked { user, is_right, observed } = check(token, &terms, &mut faults);
+    assert_eq!(is_right, faults.is_empty());
+    assert!(user.is_some() || !is_right, "a good token names its user");
     Judged { texts: faults.iter().map(Reason::diagnostics).collect(), user, observed }
 }
 
@@ -194,6 +195,7 @@ fn each_claim_is_looked_at() {
     assert!(changed(|it| it["exp"] = json!([])).texts[0].ends_with(SECONDS));
     let of_another = changed(|it| it["https://id.rxx01.example/ods"] = json!("RYY02"));
     assert!(of_another.observed.is_of_another_organisation);
+    assert!(of_another.user.is_some(), "for the record of the refusal");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
 use super::super::mint::{self, Author, Purpose};
 use crate::policy::Consumer;
 
@@ -40,13 +42,13 @@ impl fmt::Debug for User {
 }
 
 impl User {
-    /// The GP Connect token of this user at that consumer, in its compact form.
-    pub(crate) fn mint(
+    /// The claims of a GP Connect token of this user at that consumer.
+    pub(crate) fn claims(
         &self,
         consumer: &Consumer,
         terms: &AccessTerms,
         purpose: &Purpose,
-    ) -> String {
+    ) -> Value {
         let author = Author {
             iss: &terms.iss,
             user: &self.id,
@@ -61,6 +63,6 @@ impl User {
             device_model: &terms.device_model,
             device_version: &terms.device_version,
         };
-        mint::compact(&mint::claims(&author, purpose))
+        mint::claims(&author, purpose)
     }
 }
