@@ -39,6 +39,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use gpconnect::patients::Known;
 use tokio::sync::oneshot;
 use tracing::{error, info};
 
@@ -155,9 +156,15 @@ impl Journal {
         queued.then_some((Ticket(ticket), Durable(told)))
     }
 
-    /// Puts down how a request ended.
-    pub fn outcome(&self, Ticket(ticket): &Ticket, ended: &Record<'_>) {
-        let body = record::outcome(ended);
+    /// Puts down how a request ended, and which patients its answer told of at that service root.
+    pub fn outcome(
+        &self,
+        Ticket(ticket): &Ticket,
+        ended: &Record<'_>,
+        service_root: &str,
+        known: &[Known],
+    ) {
+        let body = record::outcome(ended, service_root, known, &self.search);
         if !self.queue.push(Entry::Outcome { ticket: *ticket, body }) {
             // Its intent will be found without an outcome.
             error!("audit journal has no room for an outcome");

@@ -14,10 +14,12 @@ use gpconnect::{
     decide::Filled,
     interaction::InteractionId,
     names::{Asid, OdsCode, TraceId},
-    patients::{Patient, Patients},
+    patients::{Known, Patient, Patients},
     rejection::Reason,
     token::{self, Claims, Given, Identifiers, OneOrMany, Payload, Text},
 };
+
+use serde::Serialize;
 
 use super::keys::{SearchKey, Subject};
 use crate::telemetry::{Object, Record};
@@ -103,11 +105,50 @@ pub fn intent(request: &Request<'_>, key: &SearchKey) -> Body {
 }
 
 /// The record of how a request ended that was let pass.
-pub fn outcome(record: &Record<'_>) -> Body {
+pub fn outcome(record: &Record<'_>, service_root: &str, known: &[Known], key: &SearchKey) -> Body {
     let mut clear = begun(SystemTime::now());
     record.trace_id.iter().for_each(|id| clear.word("trace_id", id.as_str()));
     ended(record, &mut clear);
-    Body { clear: clear.into_members(), sealed: Vec::new() }
+    let mut sealed = Vec::new();
+    if !known.is_empty() {
+        let (hashes, texts) = learned(service_root, known, key);
+        clear.json("learned", &hashes);
+        let mut told = Object::with_room(128);
+        told.json("learned", &texts);
+        sealed = told.into_line();
+        sealed.pop();
+    }
+    Body { clear: clear.into_members(), sealed }
+}
+
+/// Which patient has which id at a provider.
+#[derive(Serialize)]
+struct Learned {
+    nhs_number: String,
+    resource: String,
+}
+
+/// What an answer told of patients: as keyed hashes, and in full.
+fn learned(service_root: &str, known: &[Known], key: &SearchKey) -> (Vec<Learned>, Vec<Learned>) {
+    let pairs =
+        known.iter().flat_map(|known| known.numbers.iter().map(move |number| (known, number)));
+    let each = |(known, number): (&Known, &Patient)| {
+        let (id, number) = (known.id.expose(), digits(number));
+        let resource = [service_root, "/", "Patient/", id];
+        let hashes = Learned {
+            nhs_number: key.hash(Subject::NhsNumber, &[number]),
+            resource: key.hash(Subject::Resource, &resource),
+        };
+        (hashes, Learned { nhs_number: number.to_owned(), resource: resource.concat() })
+    };
+    pairs.map(each).unzip()
+}
+
+fn digits(patient: &Patient) -> &str {
+    match patient {
+        Patient::Number(number) => number.digits(),
+        Patient::Other(text) => text.expose(),
+    }
 }
 
 /// The record of a request that was not let pass.
@@ -175,11 +216,9 @@ fn describe(
 
 /// The keyed hashes by which the record is found.
 fn hash(request: &Request<'_>, claims: Option<&Claims<'_>>, key: &SearchKey, hashes: &mut Object) {
-    let numbers = request.patients.iter().map(|patient| match patient {
-        Patient::Number(number) => key.hash(Subject::NhsNumber, &[number.digits()]),
-        Patient::Other(text) => key.hash(Subject::NhsNumber, &[text.expose()]),
-    });
-    let numbers: Vec<_> = numbers.collect();
+    let patients = request.patients.iter();
+    let numbers: Vec<_> =
+        patients.map(|patient| key.hash(Subject::NhsNumber, &[digits(patient)])).collect();
     hashes.texts(Subject::NhsNumber.word(), numbers.iter().map(String::as_str));
     if let Some(((_, root), resource)) = request.provider.zip(resource(request.path)) {
         hashes.word(Subject::Resource.word(), &key.hash(Subject::Resource, &[root, "/", resource]));
@@ -234,13 +273,7 @@ fn sealed(request: &Request<'_>, claims: Option<&Claims<'_>>) -> Vec<u8> {
     sealed.text("verb", request.verb);
     sealed.text("path", request.path);
     request.sent_trace_id.iter().for_each(|sent| sealed.text("sent_trace_id", sent));
-    sealed.texts(
-        "patients",
-        request.patients.iter().map(|patient| match patient {
-            Patient::Number(number) => number.digits(),
-            Patient::Other(text) => text.expose(),
-        }),
-    );
+    sealed.texts("patients", request.patients.iter().map(digits));
     if let Patients::Unreadable(why) = request.patients {
         sealed.text("patients_unreadable", why);
     }

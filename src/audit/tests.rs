@@ -96,7 +96,7 @@ impl World {
         for _ in 0..requests {
             let (ticket, durable) = journal.intend(&request()).unwrap();
             assert!(wait(durable.wait()));
-            journal.outcome(&ticket, &ended());
+            journal.outcome(&ticket, &ended(), "", &[]);
         }
         journal.close();
         world
@@ -290,12 +290,12 @@ fn a_million_records_verify_in_ten_seconds() {
         if waiting.len() > 256 {
             let (ticket, durable) = waiting.pop_front().unwrap();
             assert!(wait(durable.wait()));
-            journal.outcome(&ticket, &ended());
+            journal.outcome(&ticket, &ended(), "", &[]);
         }
     }
     for (ticket, durable) in waiting {
         assert!(wait(durable.wait()));
-        journal.outcome(&ticket, &ended());
+        journal.outcome(&ticket, &ended(), "", &[]);
     }
     journal.close();
     let begun = std::time::Instant::now();

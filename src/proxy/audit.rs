@@ -6,20 +6,28 @@ use gpconnect::{
     Permit, Rejection,
     facts::Field,
     forward, headers,
+    interaction::InteractionId,
+    patients,
     rejection::Reason,
     token::{self, Payload},
 };
-use pingora::{http::RequestHeader, time::timeout};
+use pingora::{
+    http::{RequestHeader, ResponseHeader},
+    time::timeout,
+};
 
 use super::{convert, exchange::Exchange};
 use crate::{
     audit::record::{Certificate, Request},
-    telemetry::{Health, Record},
+    telemetry::{Finished, Health, Record},
     tls::ClientCertificate,
 };
 
 /// How long a request waits for the journal: a disk that takes longer is as good as none.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How much of an answer is copied to learn from it.
+const COPIED: usize = 64 * 1024;
 
 /// A certificate, as the journal names it.
 pub(super) fn certificate(certificate: &ClientCertificate) -> Certificate<'_> {
@@ -65,6 +73,26 @@ impl Exchange {
         }
     }
 
+    /// Whether the journal is to learn from an answer which patient has which id, and begins a copy.
+    pub(super) fn copy_answer(&mut self, head: &ResponseHeader) {
+        let interaction = self.permit.as_ref().map(Permit::interaction);
+        let tells = matches!(
+            interaction,
+            Some(InteractionId::SearchPatient | InteractionId::RegisterPatient)
+        );
+        let is_plain = !head.headers.contains_key(http::header::CONTENT_ENCODING);
+        self.copy = (tells && is_plain && head.status.is_success()).then(Vec::new);
+    }
+
+    /// Copies a part of the answer. One that is longer than such answers are is left alone.
+    pub(super) fn copy_part(&mut self, part: &[u8]) {
+        let room = self.copy.as_ref().map(|copy| COPIED.saturating_sub(copy.len()));
+        match (&mut self.copy, room) {
+            (Some(copy), Some(room)) if part.len() <= room => copy.extend_from_slice(part),
+            _ => self.copy = None,
+        }
+    }
+
     /// Keeps what the journal is to know of a request that is refused.
     pub(super) fn keep_request(&mut self, head: &RequestHeader) {
         if self.ticket.is_none() {
@@ -76,7 +104,12 @@ impl Exchange {
     /// Stage 14: its end, from the record that log and metrics are made from.
     pub(super) fn put_down(&self, record: &Record<'_>) {
         if let Some(ticket) = &self.ticket {
-            self.journal.outcome(ticket, record);
+            let copy = self.copy.as_deref().filter(|_| record.finished == Finished::Answered);
+            let known = copy.map(patients::in_answer).unwrap_or_default();
+            let root = self.permit.as_ref().and_then(|permit| {
+                Some(forward::endpoint(permit, &self.snapshot.policy)?.service_root.base())
+            });
+            self.journal.outcome(ticket, record, root.unwrap_or_default(), &known);
             return;
         }
         let refused = self.refused.as_ref().map(|request| request.expose());

@@ -59,6 +59,8 @@ pub(super) struct Exchange {
     pub(super) upstream_reused: Option<bool>,
     pub(super) sent_upstream: Option<Instant>,
     pub(super) upstream: Option<Duration>,
+    /// A copy of the answer, where it says which patient has which id: for the journal.
+    pub(super) copy: Option<Vec<u8>>,
     pub(super) watch: Option<Arc<AnswerWatch>>,
     /// The caller's certificate, when it has one.
     pub(super) certificate: Option<Arc<ClientCertificate>>,
@@ -118,6 +120,7 @@ impl Exchange {
             upstream_reused: None,
             sent_upstream: None,
             upstream: None,
+            copy: None,
             watch: None,
             certificate: None,
             at: SystemTime::now(),

@@ -257,16 +257,18 @@ impl ProxyHttp for Gateway {
         }
         exchange.upstream = exchange.sent_upstream.map(|sent| sent.elapsed());
         exchange.status = Some(head.status.as_u16());
+        exchange.copy_answer(head);
         response::complete(head, exchange.trace_id(), self.secure)
     }
 
     fn response_body_filter(
         &self,
         _: &mut Session,
-        _: &mut Option<bytes::Bytes>,
+        body: &mut Option<bytes::Bytes>,
         end: bool,
         exchange: &mut Self::CTX,
     ) -> pingora::Result<Option<std::time::Duration>> {
+        body.iter().for_each(|part| exchange.copy_part(part));
         if !end && exchange.remaining().is_zero() {
             return Err(Error::explain(ErrorType::ReadTimedout, "answer took too long").into_up());
         }

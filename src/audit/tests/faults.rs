@@ -33,7 +33,7 @@ fn killed(world: &World, journal: &Journal) -> World {
         let file = file.unwrap();
         fs::copy(file.path(), copy.audit().join(file.file_name())).unwrap();
     }
-    journal.outcome(&ticket, &ended());
+    journal.outcome(&ticket, &ended(), "", &[]);
     copy
 }
 
@@ -84,7 +84,7 @@ fn two_gateways_write_epochs_of_their_own() {
     for journal in [&one, &two, &one] {
         let (ticket, durable) = journal.intend(&request()).unwrap();
         assert!(wait(durable.wait()));
-        journal.outcome(&ticket, &ended());
+        journal.outcome(&ticket, &ended(), "", &[]);
     }
     one.close();
     two.close();
@@ -118,7 +118,7 @@ fn a_journal_that_fails_refuses_and_goes_on_by_itself() {
             let (ticket, durable) = journal.intend(&request()).unwrap();
             let is_durable = wait(durable.wait());
             if is_durable {
-                journal.outcome(&ticket, &ended());
+                journal.outcome(&ticket, &ended(), "", &[]);
             }
             last = Some(ticket);
             !is_durable
@@ -129,7 +129,7 @@ fn a_journal_that_fails_refuses_and_goes_on_by_itself() {
         assert!(after < Duration::from_secs(1), "{cycle}: {after:?}");
         let (ticket, durable) = journal.intend(&request()).unwrap();
         assert!(wait(durable.wait()), "{cycle}");
-        journal.outcome(&ticket, &ended());
+        journal.outcome(&ticket, &ended(), "", &[]);
     }
     journal.close();
     let report = world.verify();

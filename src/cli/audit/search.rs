@@ -88,7 +88,7 @@ pub(crate) struct SearchArguments {
     /// The trace id.
     #[arg(long, value_name = "UUID")]
     trace_id: Option<String>,
-    /// A patient that query or body names.
+    /// A patient that query or body names, also where it was asked for by an id that an answer told.
     #[arg(long, value_name = "NUMBER", requires = "search_key")]
     nhs_number: Option<String>,
     /// A resource that the path names: service root, "/", type, "/", logical id.
@@ -211,7 +211,8 @@ pub(super) fn search(arguments: &SearchArguments) -> Ended {
 }
 
 fn try_search(arguments: &SearchArguments) -> Result<Ended, Fault> {
-    let wanted = Wanted::of(arguments)?;
+    let mut wanted = Wanted::of(arguments)?;
+    wanted.learn(&arguments.shown)?;
     let mut count = 0;
     let mut intents = HashSet::new();
     let found = scan(&arguments.shown, FIRST, usize::MAX, |line, record| {
@@ -236,6 +237,8 @@ fn try_search(arguments: &SearchArguments) -> Result<Ended, Fault> {
 struct Wanted<'a> {
     members: Vec<(&'static str, &'a str)>,
     hashes: Vec<(&'static str, String)>,
+    /// The hashes of what a patient's number stands for at practices.
+    ids: HashSet<String>,
     since: Option<String>,
     until: Option<String>,
 }
@@ -271,7 +274,35 @@ impl<'a> Wanted<'a> {
         let now = moment::now();
         let time = |text: &Option<String>| moment::utc(moment::parse(text.as_deref()?, now)?);
         let (since, until) = (time(&arguments.since), time(&arguments.until));
-        Ok(Self { members: members.collect(), hashes, since, until })
+        Ok(Self { members: members.collect(), hashes, ids: HashSet::new(), since, until })
+    }
+
+    /// Which ids the patient that is asked for has at practices, as answers told it: what was asked
+    /// by these is to be found too.
+    fn learn(&mut self, shown: &Shown) -> Result<(), Fault> {
+        let number = Subject::NhsNumber.word();
+        let Some((_, hash)) = self.hashes.iter().find(|(name, _)| *name == number) else {
+            return Ok(());
+        };
+        let member = |told: &Value, name: &str| Some(told.get(name)?.as_str()?.to_owned());
+        let mut ids = HashSet::new();
+        scan(shown, FIRST, 0, |line, record| {
+            let learned = (line.kind == "outcome").then(|| record.get("learned")).flatten();
+            let learned = learned.and_then(Value::as_array).into_iter().flatten();
+            let same = learned.filter(|told| member(told, number).as_ref() == Some(hash));
+            ids.extend(same.filter_map(|told| member(told, Subject::Resource.word())));
+            Keep::Not
+        })?;
+        self.ids = ids;
+        Ok(())
+    }
+
+    /// Whether a hash is there, or for a number that of an id that its patient has.
+    fn has(&self, record: &Value, name: &str, hash: &str) -> bool {
+        let resource = Subject::Resource.word();
+        has_hash(record, name, hash)
+            || (name == Subject::NhsNumber.word()
+                && self.ids.iter().any(|id| has_hash(record, resource, id)))
     }
 
     fn is(&self, line: &Line<'_>, record: &Value) -> bool {
@@ -283,7 +314,7 @@ impl<'a> Wanted<'a> {
         let second = |text: &str| text.get(..19).unwrap_or_default().to_owned();
         let time = member("time").map(second).unwrap_or_default();
         self.members.iter().all(|(name, value)| member(name) == Some(value))
-            && self.hashes.iter().all(|(name, hash)| has_hash(record, name, hash))
+            && self.hashes.iter().all(|(name, hash)| self.has(record, name, hash))
             && self.since.as_deref().is_none_or(|since| time >= second(since))
             && self.until.as_deref().is_none_or(|until| time <= second(until))
     }

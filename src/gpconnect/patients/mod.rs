@@ -6,9 +6,11 @@
 //! spelling hides a patient from the journal: `http` counts as `https`, letters' case, blanks around
 //! and a last slash do not matter, and `900 000 0009` is the patient `9000000009`.
 
+mod answer;
 mod check;
 mod query;
 
+pub use answer::{Known, in_answer};
 pub use check::{check_clear, check_digits};
 pub use query::in_query;
 

@@ -77,3 +77,37 @@ async fn only_readers_see_patients_and_users() {
     let opened = journal::command(folder, "search", &[&search[..], &reader[..]].concat());
     assert!(opened.contains("9000000009") && opened.contains(patient), "{opened}");
 }
+
+/// Who asks for a number finds the reads by id that followed, and those of nobody else.
+/// gp-connect 12.
+#[tokio::test]
+async fn a_number_finds_what_was_asked_by_id() {
+    for format in ["application/fhir+json", "application/fhir+xml"] {
+        let mut world = World::start(|_| {}).await;
+        let number = "https://fhir.nhs.uk/Id/nhs-number%7C9000000009";
+        let path = format!("Patient?identifier={number}");
+        let find = world.call(Mode::Transparent, &all::SEARCH_PATIENT, &path);
+        let told = world.directly(&find, &all::SEARCH_PATIENT, &path).await.json();
+        let id = told["entry"][0]["resource"]["id"].as_str().unwrap().to_owned();
+        assert_eq!(world.send(find.with("Accept", format)).await.status, 200);
+        let other = if id == "1" { "2" } else { "1" };
+        for id in [&id, other] {
+            let path = format!("Patient/{id}");
+            let read = world.call(Mode::Transparent, &all::READ_PATIENT, &path);
+            assert_eq!(world.send(read).await.status, 200, "{id}");
+        }
+        assert_eq!(world.gateway.stop().await, Some(0));
+        let folder = world.gateway.folder();
+        let search = ["--nhs-number", "9000000009", "--search-key", "audit-keys/search.key"];
+        let reader = ["--kind", "intent", "--reader-key", "audit-keys/reader.key", "-o", "json"];
+        let found = journal::command(folder, "search", &[&search[..], &reader].concat());
+        let intents: Vec<serde_json::Value> = found
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .filter(|record: &serde_json::Value| record["kind"] == "intent")
+            .collect();
+        let paths: Vec<_> =
+            intents.iter().map(|it| it["opened"]["path"].as_str().unwrap()).collect();
+        assert_eq!(paths, [&path, &format!("Patient/{id}")], "{format}");
+    }
+}

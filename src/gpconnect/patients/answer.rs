@@ -1,0 +1,210 @@
+//! The patients in a provider's answer, by NHS number and by logical id: whoever asks the journal for
+//! a number is to find also what was asked by id afterwards (gp-connect 12).
+//!
+//! What can't be read teaches nothing: the answer is for the consumer to judge, not for us.
+
+use quick_xml::{
+    XmlVersion,
+    events::{BytesStart, Event},
+    reader::Reader,
+};
+use serde_json::{Map, Value};
+
+use super::{Found, Patient, Patients, is_nhs_number_system};
+use crate::names::FromCaller;
+
+/// A patient as a provider knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Its logical id at the provider.
+    pub id: FromCaller<Box<str>>,
+    /// Its NHS numbers: mostly one.
+    pub numbers: Vec<Patient>,
+}
+
+/// How deep resources stand in each other where they are looked for: in a bundle, its entry, and
+/// its list.
+const DEEPEST: usize = 8;
+
+/// The `Patient` resources of an answer, in JSON or XML, that have an id and an NHS number.
+pub fn in_answer(body: &[u8]) -> Vec<Known> {
+    let mut known = Vec::new();
+    match body.trim_ascii_start().first() {
+        Some(b'{') => {
+            if let Ok(value) = serde_json::from_slice(body) {
+                walk(&value, DEEPEST, &mut known);
+            }
+        }
+        Some(b'<') => {
+            if let Ok(text) = str::from_utf8(body) {
+                read_xml(text, &mut known);
+            }
+        }
+        Some(_) | None => {}
+    }
+    known.retain(|known| !known.numbers.is_empty() && !known.id.expose().is_empty());
+    known
+}
+
+fn walk(value: &Value, depth: usize, known: &mut Vec<Known>) {
+    let Some(depth) = depth.checked_sub(1) else { return };
+    match value {
+        Value::Object(members) if is_patient(members) => known.extend(of_json(members)),
+        Value::Object(members) => members.values().for_each(|value| walk(value, depth, known)),
+        Value::Array(values) => values.iter().for_each(|value| walk(value, depth, known)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn is_patient(members: &Map<String, Value>) -> bool {
+    members.get("resourceType").is_some_and(|kind| kind == "Patient")
+}
+
+fn of_json(patient: &Map<String, Value>) -> Option<Known> {
+    let id = patient.get("id")?.as_str()?.into();
+    let identifiers = patient.get("identifier")?.as_array()?.iter();
+    let text = |identifier: &Value, name: &str| Some(identifier.get(name)?.as_str()?.to_owned());
+    let pairs = identifiers.filter_map(|it| Some((text(it, "system")?, text(it, "value")?)));
+    Some(Known { id, numbers: numbers(pairs) })
+}
+
+/// The NHS numbers among identifiers.
+fn numbers(identifiers: impl Iterator<Item = (String, String)>) -> Vec<Patient> {
+    let mut found = Found::default();
+    identifiers
+        .filter(|(system, _)| is_nhs_number_system(system))
+        .for_each(|(_, value)| found.note(&value));
+    Patients::from(found).iter().cloned().collect()
+}
+
+/// A `Patient` element that is open.
+#[derive(Default)]
+struct Open {
+    /// How many elements are open around it.
+    depth: usize,
+    id: Option<String>,
+    identifiers: Vec<(String, String)>,
+    /// Whether the last of them is what is being read: a telephone has a system and a value too.
+    is_identifier: bool,
+}
+
+fn read_xml(text: &str, known: &mut Vec<Known>) {
+    let mut reader = Reader::from_str(text);
+    let (mut depth, mut patient) = (0_usize, None::<Open>);
+    loop {
+        match reader.read_event() {
+            Ok(Event::Start(start)) => {
+                note(&start, depth, &mut patient);
+                depth += 1;
+            }
+            Ok(Event::Empty(start)) => note(&start, depth, &mut patient),
+            Ok(Event::End(_)) => {
+                depth = depth.saturating_sub(1);
+                if let Some(open) = patient.take_if(|open| open.depth == depth) {
+                    let numbers = numbers(open.identifiers.into_iter());
+                    known.extend(open.id.map(|id| Known { id: id.into(), numbers }));
+                }
+            }
+            Ok(Event::Eof) | Err(_) => return,
+            Ok(_) => {}
+        }
+    }
+}
+
+/// Takes note of an element that opens, around which `depth` others are open.
+fn note(start: &BytesStart<'_>, depth: usize, patient: &mut Option<Open>) {
+    let name = start.local_name();
+    let Some(open) = patient else {
+        if name.as_ref() == "Patient" {
+            *patient = Some(Open { depth, ..Open::default() });
+        }
+        return;
+    };
+    let value = || {
+        let value = start.attributes().filter_map(Result::ok);
+        let value = value.into_iter().find(|attribute| attribute.key.as_ref() == "value")?;
+        Some(value.normalized_value(XmlVersion::Explicit1_0).ok()?.into_owned())
+    };
+    let within = depth - open.depth;
+    if within == 1 {
+        open.is_identifier = name.as_ref() == "identifier";
+    }
+    match (within, name.as_ref()) {
+        (1, "id") => open.id = value(),
+        (1, "identifier") => open.identifiers.push(<(String, String)>::default()),
+        (2, part @ ("system" | "value")) if open.is_identifier => {
+            if let (Some(identifier), Some(text)) = (open.identifiers.last_mut(), value()) {
+                let place = if part == "system" { &mut identifier.0 } else { &mut identifier.1 };
+                *place = text;
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn told(body: &str) -> Vec<(String, usize)> {
+        let known = in_answer(body.as_bytes()).into_iter();
+        known.map(|known| (known.id.expose().to_owned(), known.numbers.len())).collect()
+    }
+
+    const SYSTEM: &str = "https://fhir.nhs.uk/Id/nhs-number";
+
+    fn json(id: &str, number: &str) -> String {
+        format!(
+            r#"{{"resourceType":"Patient","id":"{id}","identifier":[{{"system":"x","value":"1"}},
+            {{"system":"{SYSTEM}","value":"{number}"}}],"contact":[{{"id":"9"}}]}}"#
+        )
+    }
+
+    fn xml(id: &str, number: &str) -> String {
+        format!(
+            r#"<Patient xmlns="http://hl7.org/fhir"><id value="{id}"/><identifier><system value="x"/>
+            <value value="1"/></identifier><identifier><extension><value value="0"/></extension>
+            <system value="{SYSTEM}"/><value value="{number}"/></identifier><telecom><system
+            value="phone"/><value value="01632 960001"/></telecom><contact><id value="9"/></contact>
+            </Patient>"#
+        )
+    }
+
+    /// gp-connect 12.
+    #[test]
+    fn a_patient_of_an_answer_has_its_id_and_number() {
+        let one = vec![("17".to_owned(), 1)];
+        let bundle = |patients: &str| {
+            format!(r#"{{"resourceType":"Bundle","entry":[{{"resource":{patients}}}]}}"#)
+        };
+        let xml_bundle = |patient: &str| {
+            format!("<Bundle><entry><resource>{patient}</resource></entry></Bundle>")
+        };
+        for (name, body, expected) in [
+            ("JSON", json("17", "9000000009"), one.clone()),
+            ("JSON in a bundle", bundle(&json("17", "900 000 0009")), one.clone()),
+            ("XML", xml("17", "9000000009"), one.clone()),
+            ("XML in a bundle", xml_bundle(&xml("17", "9000000009")), one.clone()),
+            ("no number", json("17", "").replace("nhs-number", "local"), vec![]),
+            ("no id", json("", "9000000009"), vec![]),
+            ("an outcome", r#"{"resourceType":"OperationOutcome","id":"1"}"#.into(), vec![]),
+            ("an empty bundle", bundle("{}"), vec![]),
+            ("cut", bundle(&json("17", "9000000009")).replace("}}]}", ""), vec![]),
+            ("no answer", String::new(), vec![]),
+            ("text", "9000000009".into(), vec![]),
+        ] {
+            assert_eq!(told(&body), expected, "{name}: {body}");
+        }
+        let both = format!("[{},{}]", json("17", "9000000009"), json("18", "9000000017"));
+        assert_eq!(told(&bundle(&both)), [("17".to_owned(), 1), ("18".to_owned(), 1)]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_ends_the_gateway(start in "[{<]", rest in ".{0,200}") {
+            in_answer(format!("{start}{rest}").as_bytes());
+        }
+    }
+}
