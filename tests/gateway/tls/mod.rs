@@ -4,9 +4,11 @@
 mod callers;
 mod faults;
 mod odd;
+mod open_server;
 mod pki;
 mod providers;
 mod renewal;
+mod suites;
 mod versions;
 
 use std::net::SocketAddr;

@@ -1,19 +1,14 @@
 //! Versions and cipher suites, of both profiles.
 
-use std::net::SocketAddr;
-use std::pin::Pin;
-
-use gpconnect_gateway::tls::issue::{Authority, KeyKind, Order};
-use openssl::dh::Dh;
-use openssl::ssl::{Ssl, SslContext, SslContextBuilder, SslMethod, SslVersion};
+use openssl::ssl::{SslContextBuilder, SslVersion};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_openssl::SslStream;
 
 use super::Secure;
+use super::open_server::OpenServer;
+use super::suites::{SPOKEN, every_suite};
 use crate::harness::{Connection, DEADLINE, Mode};
 
 type Change = fn(&mut SslContextBuilder);
@@ -37,106 +32,6 @@ async fn connects(secure: &Secure, change: impl FnOnce(&mut SslContextBuilder)) 
     let mut connection = Connection::over(stream).await;
     let answer = connection.try_send(secure.call(Mode::Transparent)).await;
     answer.is_ok_and(|answer| answer.status == 200)
-}
-
-/// What each profile speaks under TLS 1.2 with a certificate for RSA, and with one on a curve, by
-/// hand from its groups. The eight suites that consumers are tested with are among the second ones
-/// (gp-connect 8).
-const SPOKEN: [(&str, &[&str], &[&str]); 2] = [
-    (
-        "modern",
-        &[
-            "ECDHE-RSA-AES128-GCM-SHA256",
-            "ECDHE-RSA-AES256-GCM-SHA384",
-            "ECDHE-RSA-CHACHA20-POLY1305",
-        ],
-        &[
-            "ECDHE-ECDSA-AES128-GCM-SHA256",
-            "ECDHE-ECDSA-AES256-GCM-SHA384",
-            "ECDHE-ECDSA-CHACHA20-POLY1305",
-        ],
-    ),
-    (
-        "gp-connect",
-        &[
-            "ECDHE-RSA-AES128-GCM-SHA256",
-            "ECDHE-RSA-AES256-GCM-SHA384",
-            "ECDHE-RSA-AES256-SHA384",
-            "ECDHE-RSA-AES256-SHA",
-            "DHE-RSA-AES128-GCM-SHA256",
-            "DHE-RSA-AES256-GCM-SHA384",
-            "DHE-RSA-AES256-SHA256",
-            "DHE-RSA-AES256-SHA",
-            "DHE-RSA-AES256-CCM",
-        ],
-        &[
-            "ECDHE-ECDSA-AES128-GCM-SHA256",
-            "ECDHE-ECDSA-AES256-GCM-SHA384",
-            "ECDHE-ECDSA-AES256-SHA384",
-            "ECDHE-ECDSA-AES256-SHA",
-            "ECDHE-ECDSA-AES256-CCM",
-        ],
-    ),
-];
-
-/// Every suite of TLS 1.2 and before that needs no key beyond a certificate: each key exchange with
-/// each cipher, whether or not somebody has ever used it. The library knows about half of them.
-fn every_suite() -> Vec<String> {
-    const EXCHANGES: [&str; 9] = [
-        "ECDHE-ECDSA-",
-        "ECDHE-RSA-",
-        "ECDHE-",
-        "DHE-RSA-",
-        "DHE-DSS-",
-        "ADH-",
-        "AECDH-",
-        "",
-        "EDH-RSA-",
-    ];
-    const CIPHERS: [&str; 36] = [
-        "AES256-GCM-SHA384",
-        "AES128-GCM-SHA256",
-        "CHACHA20-POLY1305",
-        "AES256-CCM",
-        "AES256-CCM8",
-        "AES128-CCM",
-        "AES128-CCM8",
-        "ARIA256-GCM-SHA384",
-        "ARIA128-GCM-SHA256",
-        "AES256-SHA384",
-        "AES256-SHA256",
-        "AES256-SHA",
-        "AES128-SHA256",
-        "AES128-SHA",
-        "CAMELLIA256-SHA384",
-        "CAMELLIA256-SHA256",
-        "CAMELLIA256-SHA",
-        "CAMELLIA128-SHA256",
-        "CAMELLIA128-SHA",
-        "SEED-SHA",
-        "IDEA-CBC-SHA",
-        "DES-CBC3-SHA",
-        "3DES-EDE-CBC-SHA",
-        "DES-CBC-SHA",
-        "EXP-DES-CBC-SHA",
-        "RC4-SHA",
-        "RC4-MD5",
-        "EXP-RC4-MD5",
-        "RC2-CBC-MD5",
-        "EXP-RC2-CBC-MD5",
-        "NULL-SHA384",
-        "NULL-SHA256",
-        "NULL-SHA",
-        "NULL-MD5",
-        "GOST89-GOST89",
-        "KUZNYECHIK-CTR-OMAC",
-    ];
-    let known = |name: &String| {
-        let mut context = SslContext::builder(SslMethod::tls()).unwrap();
-        context.set_cipher_list(name).is_ok()
-    };
-    let pairs = EXCHANGES.iter().flat_map(|it| CIPHERS.iter().map(move |cipher| [*it, cipher]));
-    pairs.map(|pair| pair.concat()).filter(known).collect()
 }
 
 /// Each suite that the library knows, on its own: those of the profile get through, no other does.
@@ -240,59 +135,6 @@ async fn first_answer(secure: &Secure, hello: &[u8]) -> Vec<u8> {
     match read.expect("an answer or an end") {
         Ok(_) => answer,
         Err(_) => Vec::new(),
-    }
-}
-
-/// A server that takes whatever the library knows, with a certificate of each kind of key.
-struct OpenServer {
-    address: SocketAddr,
-    accepting: JoinHandle<()>,
-}
-
-impl OpenServer {
-    async fn start() -> Self {
-        let root = Authority::root("Open").unwrap();
-        let mut context = SslContext::builder(SslMethod::tls_server()).unwrap();
-        context.set_security_level(0);
-        context.set_cipher_list("ALL:COMPLEMENTOFALL:@SECLEVEL=0").unwrap();
-        context.set_min_proto_version(Some(SslVersion::TLS1)).unwrap();
-        context.set_tmp_dh(&Dh::get_2048_256().unwrap()).unwrap();
-        for key in [KeyKind::Rsa(2048), KeyKind::P256] {
-            let issued = root.issue(&Order { key, ..Order::new(super::GATEWAY) }).unwrap();
-            context.set_certificate(&issued.certificate).unwrap();
-            context.set_private_key(&issued.key).unwrap();
-        }
-        let context = context.build();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let accepting = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let mut stream = SslStream::new(Ssl::new(&context).unwrap(), stream).unwrap();
-                // The client tells whether it went well.
-                if Pin::new(&mut stream).accept().await.is_ok() {
-                    stream.read_u8().await.ok();
-                }
-            }
-        });
-        Self { address, accepting }
-    }
-
-    /// Whether a client that wants this completes a handshake.
-    async fn takes(&self, change: impl FnOnce(&mut SslContextBuilder)) -> bool {
-        let mut context = SslContext::builder(SslMethod::tls_client()).unwrap();
-        context.set_security_level(0);
-        context.set_cipher_list("ALL:COMPLEMENTOFALL:@SECLEVEL=0").unwrap();
-        context.set_min_proto_version(Some(SslVersion::TLS1)).unwrap();
-        change(&mut context);
-        let stream = TcpStream::connect(self.address).await.unwrap();
-        let mut stream = SslStream::new(Ssl::new(&context.build()).unwrap(), stream).unwrap();
-        Pin::new(&mut stream).connect().await.is_ok()
-    }
-}
-
-impl Drop for OpenServer {
-    fn drop(&mut self) {
-        self.accepting.abort();
     }
 }
 
