@@ -12,7 +12,7 @@ pub(super) struct Journal {
 }
 
 /// Runs `audit` on the journal in the folder of a gateway's configuration; prints what it printed.
-pub(super) fn command(folder: &Path, name: &str, arguments: &[&str]) -> String {
+pub(crate) fn command(folder: &Path, name: &str, arguments: &[&str]) -> String {
     run(folder, name, arguments).1
 }
 

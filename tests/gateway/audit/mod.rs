@@ -1,7 +1,7 @@
 //! The journal of a real gateway, held against what a provider saw.
 
 mod faults;
-mod journal;
+pub(crate) mod journal;
 
 use std::collections::BTreeSet;
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::issuer::signed;
 use super::{Bench, CLINIC, WARDS};
 use crate::ambiguity::upstream::Request;
+use crate::audit::journal;
 use crate::exposition::Exposition;
 use crate::harness::call::{host_and_path, root};
 use crate::harness::interactions::{BOOK_APPOINTMENT, READ_METADATA, READ_PATIENT};
@@ -174,4 +175,40 @@ async fn faults_of_an_access_token_are_told_together() {
     assert!(unbound.contains("cnf.x5t#S256 is missing"), "{told:?}");
     assert!(aud.contains("claim aud names another audience"), "{told:?}");
     assert!(family.contains("claim family_name is a number; expected a text"), "{told:?}");
+}
+
+/// Who it was is found in the journal by the user's id, also of a request that was refused; and read
+/// by nobody without the reader's key.
+/// gp-connect 12.
+#[tokio::test]
+async fn the_journal_knows_the_user_of_an_access_token() {
+    let mut bench = Bench::start().await;
+    let mut wire = bench.connect(&bench.issued).await;
+    let good = bench.claims(&bench.issued);
+    let call = bench.read(&signed(&bench.keys.rsa, "RS256", &good));
+    assert_eq!(wire.exchange(&call).await.status, 200);
+    bench.arrived_minted("a good one", &call, &READ_PATIENT);
+    let mut late = bench.claims(&bench.issued);
+    (late["iat"], late["exp"]) = (json!(now() - 600), json!(now() - 1));
+    let call = bench.read(&signed(&bench.keys.rsa, "RS256", &late));
+    bench.is_refused("expired", &mut wire, &call, "token_expired").await;
+    drop(wire);
+    assert_eq!(bench.world.gateway.stop().await, Some(0));
+
+    let folder = bench.world.gateway.folder();
+    let search = ["--user", "u-4471", "--search-key", "audit-keys/search.key", "-o", "json"];
+    let found = journal::command(folder, "search", &search);
+    for (kind, claims) in [("outcome", &good), ("refusal", &late)] {
+        let records = found.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let records: Vec<_> = records.filter(|record| record["kind"] == kind).collect();
+        let [record] = &records[..] else { panic!("{kind}: {found}") };
+        let told = (&record["issuer"], &record["jti"]);
+        assert_eq!(told, (&json!("trust"), &claims["jti"]), "{kind}: {found}");
+    }
+    assert!(!found.contains("Kaur") && !found.contains("u-4471"), "{found}");
+    let reader = ["--reader-key", "audit-keys/reader.key"];
+    let opened = journal::command(folder, "search", &[&search[..], &reader[..]].concat());
+    for told in ["Kaur", "Asha", "u-4471", "555000333444"] {
+        assert!(opened.matches(told).count() >= 2, "{told}: {opened}");
+    }
 }
