@@ -222,10 +222,10 @@ impl Examination<'_, '_> {
     /// The claims of the GP Connect token that is made for the user of an access token.
     fn claims_to_mint(&self) -> Option<Value> {
         let (_, sender) = self.sender?;
+        let (user, terms) = self.user.as_ref().zip(sender.access.as_ref())?;
         let id = self.identified.map(|found| found.id);
         let root = self.parties.map(|parties| &parties.endpoint.service_root);
         let purpose = Purpose::of(id, root, self.now);
-        let (user, terms) = self.user.as_ref().zip(sender.access.as_ref())?;
         Some(user.claims(sender, terms, &purpose))
     }
 
