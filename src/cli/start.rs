@@ -4,6 +4,7 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     os::fd::IntoRawFd,
+    path::PathBuf,
     sync::{Arc, mpsc},
     time::Duration,
 };
@@ -11,7 +12,7 @@ use std::{
 use parking_lot::Mutex;
 use pingora::{
     apps::http_app::HttpServer,
-    server::{Fds, ListenFds, configuration::ServerConf},
+    server::{Fds, ListenFds, ShutdownWatch, configuration::ServerConf},
     services::{Service as _, listening::Service},
 };
 use socket2::{Domain, Protocol, Socket, Type};
@@ -25,8 +26,9 @@ use tracing::{error, info, warn};
 use crate::{
     admin::Observe,
     audit::{self, Journal, keys::Keys},
-    proxy::{self, Addresses, Shared},
-    snapshot::{Current, Snapshot},
+    config::{ListenAt, UnixSocket},
+    proxy::{self, Addresses, BoxFuture, LocalSocket, NoSocket, Shared, SocketFile},
+    snapshot::{Bound, Current, Snapshot},
     telemetry::{Health, Telemetry},
 };
 
@@ -52,6 +54,16 @@ pub enum NotStarted {
         /// What the system said.
         source: io::Error,
     },
+    /// A Unix socket can't be listened at.
+    #[error("{key}: can't listen at {}: {source}", path.display())]
+    Socket {
+        /// The setting.
+        key: String,
+        /// Its value.
+        path: PathBuf,
+        /// What is in the way.
+        source: NoSocket,
+    },
     /// The system has no threads to give.
     #[error("can't start threads: {0}")]
     Threads(#[from] io::Error),
@@ -63,7 +75,7 @@ pub enum NotStarted {
 /// A gateway that takes requests. Dropping it without [`Running::stop`] cuts what is under way.
 pub struct Running {
     /// Where consumers connect to, in the order of the configuration.
-    pub addresses: Vec<SocketAddr>,
+    pub addresses: Vec<String>,
     /// Where metrics and health are.
     pub observe: SocketAddr,
     /// What all parts share.
@@ -72,6 +84,8 @@ pub struct Running {
     carrying: Runtime,
     observing: Runtime,
     drain: Duration,
+    /// Removed when it ends.
+    sockets: Vec<SocketFile>,
 }
 
 impl Running {
@@ -96,20 +110,13 @@ impl Running {
             journal: Arc::new(journal),
         };
         let mut fds = Fds::new();
-        let mut bound = Vec::new();
-        let mut services = Vec::new();
         let configuration = Arc::new(ServerConf {
             threads: startup.server.threads,
             upstream_keepalive_pool_size: POOL.div_ceil(startup.server.threads.max(1)),
             max_retries: 3,
             ..ServerConf::default()
         });
-        for (index, listener) in startup.listeners.iter().enumerate() {
-            let address = bind(listener.address, &format!("listener[{index}].address"), &mut fds)?;
-            let text = address.to_string();
-            services.push(proxy::listener(&configuration, index, listener, &text, &shared));
-            bound.push(address);
-        }
+        let doors = Doors::open(&startup.listeners, &configuration, &shared, &mut fds)?;
         let observe = bind(startup.observe.address, "observe.address", &mut fds)?;
         let app = Observe {
             telemetry: Arc::clone(&shared.telemetry),
@@ -126,16 +133,16 @@ impl Running {
         observing.spawn(look_up(shared.clone()));
         observing.spawn(proxy::renew_tls(shared.clone()));
         observing.spawn(proxy::renew_keys(shared.clone()));
-        for mut service in services {
-            let (fds, stopping) = (Arc::clone(&fds), stopping.clone());
-            carrying.spawn(async move { service.start_service(Some(fds), stopping, 1).await });
+        for serve in doors.serve {
+            carrying.spawn(serve(Arc::clone(&fds), stopping.clone()));
         }
         observing.spawn(async move { observer.start_service(Some(fds), stopping, 1).await });
         let generation = snapshot.generation;
         shared.journal.event("start", &format!("requests are taken, generation {generation}"));
         shared.health.serve();
         let drain = startup.server.drain;
-        Ok(Self { addresses: bound, observe, shared, stop, carrying, observing, drain })
+        let Doors { addresses, sockets, .. } = doors;
+        Ok(Self { addresses, observe, shared, stop, carrying, observing, drain, sockets })
     }
 
     /// Reads the configuration again. When anything is wrong with it, what runs stays.
@@ -183,6 +190,7 @@ impl Running {
         self.shared.health.drain();
         // Nobody listens any more when every service has ended by itself; that is fine.
         self.stop.send_replace(true);
+        drop(self.sockets);
         let wait = async {
             while in_flight.get() > 0 {
                 tokio::time::sleep(POLL).await;
@@ -197,6 +205,61 @@ impl Running {
         self.shared.journal.close();
         cut
     }
+}
+
+/// Takes connections, given what was bound and when to stop.
+type Serve = Box<dyn FnOnce(ListenFds, ShutdownWatch) -> BoxFuture>;
+
+/// Where consumers connect to, bound and not served yet.
+struct Doors {
+    addresses: Vec<String>,
+    serve: Vec<Serve>,
+    sockets: Vec<SocketFile>,
+}
+
+impl Doors {
+    fn open(
+        listeners: &[Bound],
+        configuration: &Arc<ServerConf>,
+        shared: &Shared,
+        fds: &mut Fds,
+    ) -> Result<Self, NotStarted> {
+        let mut doors = Self { addresses: Vec::new(), serve: Vec::new(), sockets: Vec::new() };
+        for (index, listener) in listeners.iter().enumerate() {
+            let serve: Serve = match &listener.address {
+                ListenAt::Address(address) => {
+                    let address = bind(*address, &format!("listener[{index}].address"), fds)?;
+                    let address = address.to_string();
+                    let mut service =
+                        proxy::listener(configuration, index, listener, &address, shared);
+                    doors.addresses.push(address);
+                    Box::new(|fds, stopping| {
+                        Box::pin(async move { service.start_service(Some(fds), stopping, 1).await })
+                    })
+                }
+                ListenAt::Socket(settings) => {
+                    let (socket, file) = bind_socket(settings, index)?;
+                    doors.addresses.push(listener.address.to_string());
+                    doors.sockets.push(file);
+                    let front = proxy::socket(configuration, index, listener, socket, shared);
+                    Box::new(|_, stopping| Box::pin(front(stopping)))
+                }
+            };
+            doors.serve.push(serve);
+        }
+        Ok(doors)
+    }
+}
+
+fn bind_socket(
+    settings: &UnixSocket,
+    index: usize,
+) -> Result<(LocalSocket, SocketFile), NotStarted> {
+    LocalSocket::bind(settings).map_err(|source| NotStarted::Socket {
+        key: format!("listener[{index}].behind_terminator.socket"),
+        path: settings.path.clone(),
+        source,
+    })
 }
 
 /// Allows as many open files as the system grants: each consumer's connection may need another one

@@ -9,7 +9,8 @@ use super::{
     finding::{Listed, Located, Notebook},
     label::Label,
     section::Section,
-    settings::{Access, Listener},
+    settings::{Access, ListenAt, Listener},
+    terminator::{UnixSocket, listener_terminator},
     tls::{ListenerTls, listener_tls},
     unique::{Unique, bound_address, distinct, unique},
 };
@@ -49,19 +50,31 @@ pub(super) fn listeners(root: &Section<'_>, folder: &Path, notebook: &Notebook) 
 
 fn listener(section: &Section<'_>, folder: &Path) -> ListenerRead {
     let name = unique::<Label>(section, "name");
-    let address = bound_address(section);
+    let address = section.has("address").then(|| bound_address(section)).flatten();
     let server_names = section.list::<ServerName>("server_names");
     let mut everyone = Vec::new();
-    let access = if section.has("tls") {
+    let mut socket = None;
+    let access = if section.has("behind_terminator") {
+        check_alone(section, "behind_terminator", &["tls"]);
+        if section.has("tls") {
+            drop(section.table("tls", |section| listener_tls(section, folder)));
+        }
+        let read = section.table("behind_terminator", |it| listener_terminator(it, folder));
+        read.flatten().map(|(terminator, at)| {
+            socket = at;
+            Access::BehindTerminator(Box::new(terminator))
+        })
+    } else if section.has("tls") {
         secure(section, folder).map(|tls| Access::Tls(Box::new(tls)))
     } else {
         check_loopback(section, address.as_ref());
         plain(section, &mut everyone).map(Access::InsecureEveryoneIs)
     };
+    let at = listen_at(section, address.as_ref(), socket, access.is_some());
     let listener = || {
         Some(Listener {
             name: name.as_ref()?.value.value.to_string(),
-            address: address.as_ref()?.value.value,
+            address: at?,
             server_names: server_names?.into_iter().map(|name| name.value).collect(),
             access: access?,
         })
@@ -70,15 +83,53 @@ fn listener(section: &Section<'_>, folder: &Path) -> ListenerRead {
     ListenerRead { name, address, everyone, listener }
 }
 
-/// What a listener with a `tls` table says of it.
-fn secure(section: &Section<'_>, folder: &Path) -> Option<ListenerTls> {
+/// Where it listens: at an address, or at the socket that stands in its place. `is_known` says
+/// whether it is known which of the two it is to have.
+fn listen_at(
+    section: &Section<'_>,
+    address: Option<&Unique<SocketAddr>>,
+    socket: Option<UnixSocket>,
+    is_known: bool,
+) -> Option<ListenAt> {
+    match (address, socket) {
+        (Some(_), Some(_)) => {
+            section
+                .mistake("address", "stands beside behind_terminator.socket; keep one of the two");
+            None
+        }
+        (None, Some(socket)) => Some(ListenAt::Socket(socket)),
+        (Some(address), None) => Some(ListenAt::Address(address.value.value)),
+        (None, None) => {
+            if !section.has("address") && (is_known || !section.has("behind_terminator")) {
+                section.mistake(
+                    "address",
+                    "is missing; write address = \"127.0.0.1:8080\" (the address and port to \
+                     listen at)",
+                );
+            }
+            None
+        }
+    }
+}
+
+/// Notes what else `section` says of how callers prove who they are, beside `table`.
+fn check_alone(section: &Section<'_>, table: &str, others: &[&str]) {
     let weakened = [
         ("insecure_plain_http", section.flag("insecure_plain_http").is_some()),
         ("insecure_everyone_is", section.list::<Asid>("insecure_everyone_is").is_some()),
     ];
-    for (key, _) in weakened.iter().filter(|(_, written)| *written) {
-        section.mistake(key, "stands beside tls, which proves who is calling; keep one of the two");
+    let weakened = weakened.iter().filter(|(_, written)| *written).map(|(key, _)| *key);
+    for key in weakened.chain(others.iter().copied().filter(|other| section.has(other))) {
+        section.mistake(
+            key,
+            format!("stands beside {table}, which proves who is calling; keep one of the two"),
+        );
     }
+}
+
+/// What a listener with a `tls` table says of it.
+fn secure(section: &Section<'_>, folder: &Path) -> Option<ListenerTls> {
+    check_alone(section, "tls", &[]);
     section.table("tls", |section| listener_tls(section, folder)).flatten()
 }
 

@@ -23,6 +23,7 @@ mod reference;
 mod schema;
 mod section;
 mod settings;
+mod terminator;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -43,7 +44,8 @@ pub use reference::GATEWAY;
 pub use schema::schema;
 pub use section::Section;
 pub use settings::{
-    Access, Audit, Known, KnownIssuer, Limits, Listener, Log, LogFormat, Observe, Server, Settings,
-    Timeouts, Upstream,
+    Access, Audit, Known, KnownIssuer, Limits, ListenAt, Listener, Log, LogFormat, Observe, Server,
+    Settings, Timeouts, Upstream,
 };
+pub use terminator::{Fingerprint, ListenerTerminator, NotAFingerprint, Pinned, UnixSocket};
 pub use tls::{ListenerTls, Profile, Refusal, TlsFile, UpstreamTls, Version};

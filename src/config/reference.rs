@@ -13,6 +13,7 @@ const PLAIN_UPSTREAM: &str = "an upstream without a tls table is spoken to in pl
                               accept it";
 const PLAIN_LISTENER: &str = "a listener without a tls table speaks plain HTTP; add [listener.tls], \
                               or write insecure_plain_http = true to say that you accept it";
+const PINNED_ONLY: &str = "socket must be there";
 
 const ASIDS: Form = Form::new("an ASID, as in 200000000359", "^[0-9]{12}$");
 const SOCKET: Form = Form::new("an address and a port, as in 127.0.0.1:8080", "^.+:[0-9]+$");
@@ -22,6 +23,12 @@ const FILE: Form = Form::new("a file, relative to the folder of this one", "\\S"
 const FOLDER: Form = Form::new("a folder, relative to that of this file", "\\S");
 const HOST: Form = Form::new("a host name in lower case, as in gp.example", "^[a-z0-9.-]+$");
 const NAME: Form = Form::new("a name of letters, digits, \"-\", \"_\"", "^[A-Za-z0-9_-]{1,64}$");
+const UID: Form = Form::new("the number of a user, as in \"1000\"", "^[0-9]+$");
+const SHA256: Form = Form::new(
+    "the SHA-256 of a certificate, as in \"3f:a1:...\", 32 pairs of hexadecimal digits",
+    "^([0-9A-Fa-f]{2}:?){32}$",
+);
+const UNIX_SOCKET: Form = Form::new("the absolute path of a Unix socket", "^/");
 const NEIGHBOUR: Form = Form::known("the id of an interaction", "\\S", neighbours);
 
 const KEYS_URL: Form = Form::new("an https address", "^https://[^#@]+$");
@@ -74,11 +81,23 @@ const DIRECTORY: &[Key] = &[
 #[rustfmt::skip]
 const LISTENER: &[Key] = &[
     Key::required("name", Kind::Text(NAME), "\"consumers\"", "its name in logs and metrics"),
-    Key::required("address", Kind::Text(SOCKET), "\"127.0.0.1:8080\"", "the address and port to listen at"),
+    Key::optional("address", Kind::Text(SOCKET), "behind_terminator.socket must be there", "The address and port to listen at."),
     Key::required("server_names", Kind::List(SERVER_NAME, false), "[\"localhost:8080\"]", "what a request's Host may say; any other is answered 421"),
     Key::optional("insecure_plain_http", Kind::Consent(PLAIN_LISTENER), "a tls table must be there", "Plain HTTP, without proof of who is calling; at a loopback address only."),
     Key::optional("insecure_everyone_is", Kind::List(ASIDS, false), "a tls table must be there", "The ASIDs of the consumer systems that every caller of a plain listener may be; with one, callers need no Ssp-From in assist mode."),
     Key { name: "tls", kind: Kind::Table(LISTENER_TLS), absent: Absent::Means("plain HTTP"), meaning: "TLS with client certificates, which say who is calling." },
+    Key { name: "behind_terminator", kind: Kind::Table(TERMINATOR), absent: Absent::Means("callers come without a terminator of TLS"), meaning: "In place of tls: another program speaks TLS with the callers and tells of their certificates in Client-Cert and Client-Cert-Chain (RFC 9440)." },
+];
+
+#[rustfmt::skip]
+const TERMINATOR: &[Key] = &[
+    Key::optional("certificate", Kind::Text(FILE), PINNED_ONLY, "The listener's certificate and those that lead to its authority, in PEM: it is shown to the terminator."),
+    Key::optional("key", Kind::Text(FILE), PINNED_ONLY, "The key of the certificate, in PEM; others must not be able to read it."),
+    Key::optional("terminators", Kind::List(SHA256, false), PINNED_ONLY, "The SHA-256 of the certificates that terminators show; several while one is replaced."),
+    Key::optional("socket", Kind::Text(UNIX_SOCKET), "address, certificate, key and terminators must be there", "In place of address, certificate, key and terminators: a Unix socket for a terminator on this machine."),
+    Key::optional("socket_uids", Kind::List(UID, false), "the gateway's own", "The users whose programs may use the socket."),
+    Key::required("client_authorities", Kind::List(FILE, false), "[\"consumers-ca.pem\"]", "the authorities of client certificates, up to their roots, in PEM"),
+    Key::required("revocation_lists", Kind::List(FILE, false), "[\"consumers-ca.crl\"]", "the revocation list of each of those authorities, in PEM or DER"),
 ];
 
 #[rustfmt::skip]

@@ -1,6 +1,6 @@
 //! What an operator wrote, typed. Consumed when the snapshot is built: no request sees it.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use gpconnect::{
     forward::Connection,
@@ -14,6 +14,7 @@ use super::{
     authority::{ServerName, UpstreamAddress},
     finding::{Listed, Located},
     issuers::IssuerSettings,
+    terminator::{ListenerTerminator, UnixSocket},
     tls::{ListenerTls, UpstreamTls},
 };
 
@@ -85,11 +86,29 @@ pub struct Listener {
     /// Its name in logs and metrics.
     pub name: String,
     /// Where to listen.
-    pub address: SocketAddr,
+    pub address: ListenAt,
     /// What a request's `Host` may say.
     pub server_names: Vec<ServerName>,
     /// How callers prove who they are.
     pub access: Access,
+}
+
+/// Where a listener listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListenAt {
+    /// At an address of the network.
+    Address(SocketAddr),
+    /// At a Unix socket.
+    Socket(UnixSocket),
+}
+
+impl fmt::Display for ListenAt {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(out),
+            Self::Socket(socket) => socket.path.display().fmt(out),
+        }
+    }
 }
 
 /// How callers of a listener prove who they are.
@@ -97,6 +116,8 @@ pub struct Listener {
 pub enum Access {
     /// By their certificates.
     Tls(Box<ListenerTls>),
+    /// By their certificates, of which a terminator of TLS tells.
+    BehindTerminator(Box<ListenerTerminator>),
     /// Not at all: every caller is taken for these consumer systems. Plain HTTP at a loopback
     /// address: the reader allows no other.
     InsecureEveryoneIs(Vec<Asid>),

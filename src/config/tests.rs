@@ -67,13 +67,14 @@ fn defaults_are_as_documented() {
     );
 }
 
-/// Every key of `keys` but those that `left_out` names, with its default, its example, or any good
-/// value, as TOML.
+/// Every key of `keys` but those whose path begins as one of `left_out`, with its default, its
+/// example, or any good value, as TOML.
 fn everything(keys: &[Key], path: &str, left_out: &[&str], text: &mut String) {
     let tables = |key: &&Key| matches!(key.kind, Kind::Table(_) | Kind::Tables(_));
-    let both_ways = keys.iter().any(|key| matches!(key.name, "tls" | "jwks_url"));
-    let stays =
-        |key: &&Key| !both_ways || !left_out.iter().any(|start| key.name.starts_with(start));
+    let stays = |key: &&Key| {
+        let path = if path.is_empty() { key.name.into() } else { format!("{path}.{}", key.name) };
+        !left_out.iter().any(|start| path.starts_with(start))
+    };
     let keys: Vec<_> = keys.iter().filter(stays).collect();
     for key in keys.iter().copied().filter(|key| !tables(key)) {
         let value = match (&key.absent, &key.kind) {
@@ -84,6 +85,18 @@ fn everything(keys: &[Key], path: &str, left_out: &[&str], text: &mut String) {
             }
             (Absent::Means(_), Kind::Text(form)) if form.what == "an https address" => {
                 String::from("\"https://id.example/keys.json\"")
+            }
+            (Absent::Means(_), Kind::Text(_)) if key.name == "address" => {
+                String::from("\"127.0.0.1:8080\"")
+            }
+            (Absent::Means(_), Kind::Text(_)) if key.name == "socket" => {
+                format!("\"{}/gateway.sock\"", std::env::temp_dir().display())
+            }
+            (Absent::Means(_), Kind::List(..)) if key.name == "terminators" => {
+                format!("[\"{}\"]", "0f".repeat(32))
+            }
+            (Absent::Means(_), Kind::List(..)) if key.name == "socket_uids" => {
+                String::from("[\"0\", \"1000\"]")
             }
             (Absent::Means(_), Kind::List(..)) => String::from("[\"200000000359\"]"),
             (Absent::Means(_), Kind::Number(least, _)) => least.to_string(),
@@ -105,9 +118,42 @@ fn everything(keys: &[Key], path: &str, left_out: &[&str], text: &mut String) {
 
 #[test]
 fn the_reader_takes_every_key_of_the_table() {
-    // A listener speaks TLS or says what it does without, keys are in a file or elsewhere: not all
-    // can stand beside each other.
-    for left_out in [&["tls", "jwks_file"][..], &["insecure_", "jwks_u", "jwks_a", "jwks_r"]] {
+    // A listener speaks TLS, stands behind a terminator, of which there are two kinds, or says what
+    // it does without: not all keys can stand beside each other.
+    // Keys of issuers are in a file or elsewhere.
+    let plain = ["listener.tls", "listener.behind_terminator", "upstream.tls", "issuer.jwks_file"]
+        .as_slice();
+    let tls = [
+        "listener.insecure_",
+        "listener.behind_terminator",
+        "upstream.insecure_",
+        "issuer.jwks_u",
+        "issuer.jwks_a",
+        "issuer.jwks_r",
+    ]
+    .as_slice();
+    let pinned = [
+        "listener.insecure_",
+        "listener.tls",
+        "listener.behind_terminator.socket",
+        "upstream.insecure_",
+        "issuer.jwks_u",
+        "issuer.jwks_a",
+        "issuer.jwks_r",
+    ];
+    let socket = [
+        "listener.insecure_",
+        "listener.tls",
+        "listener.address",
+        "listener.behind_terminator.certificate",
+        "listener.behind_terminator.key",
+        "listener.behind_terminator.terminators",
+        "upstream.insecure_",
+        "issuer.jwks_u",
+        "issuer.jwks_a",
+        "issuer.jwks_r",
+    ];
+    for left_out in [plain, tls, pinned.as_slice(), socket.as_slice()] {
         let mut text = String::new();
         everything(GATEWAY, "", left_out, &mut text);
         assert_eq!(gateway(&text, &[]).1, "", "{text}");
@@ -145,9 +191,10 @@ fn the_shipped_file_documents_every_key_with_its_default() {
                 Absent::Default(default) => {
                     assert_eq!((written, is_comment), (default, true), "{name}");
                 }
-                // What weakens is written out where the file needs it.
+                // What weakens is written out where the file needs it, and where to listen.
                 Absent::Means(_) => {
-                    assert!(is_comment || key.name.starts_with("insecure_"), "{name}");
+                    let is_needed = key.name.starts_with("insecure_") || name == "listener.address";
+                    assert!(is_comment || is_needed, "{name}");
                 }
                 Absent::Mistake(example) if is_shown => {
                     assert_eq!((written, is_comment), (example, true), "{name}");

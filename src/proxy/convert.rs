@@ -29,10 +29,10 @@ pub(super) fn candidates<'s>(
 ) -> Cow<'s, [ConsumerIndex]> {
     match (snapshot.entrance(listener).map(|entrance| &entrance.access), certificate) {
         (Some(Access::InsecureEveryoneIs(everyone)), _) => Cow::Borrowed(everyone),
-        (Some(Access::Tls(_)), Some(certificate)) => {
+        (Some(Access::Tls(_) | Access::BehindTerminator(_)), Some(certificate)) => {
             snapshot.policy.find_callers(&certificate.host_names)
         }
-        (Some(Access::Tls(_)) | None, _) => Cow::Borrowed(&[]),
+        (Some(Access::Tls(_) | Access::BehindTerminator(_)) | None, _) => Cow::Borrowed(&[]),
     }
 }
 

@@ -108,8 +108,9 @@ impl ServerApp for Front {
             let first = first_byte(connection.stream(), idle, &mut alarm, stop.as_mut()).await?;
             connection.begin(first, HEAD_ROOM);
             match self.admit(&mut connection, &timeouts).await {
-                Admission::Accepted(head) => {
-                    if let Some(reason) = self.objection(&mut guest, connection.stream()) {
+                Admission::Accepted(mut head) => {
+                    let told = Some(&mut head);
+                    if let Some(reason) = self.objection(&mut guest, &mut connection, told) {
                         let (stream, _) = connection.into_parts();
                         self.refuse(stream, &reason, &head, None).await;
                         return None;
@@ -132,9 +133,9 @@ impl ServerApp for Front {
                     (connection, kept) = (again(stream).await?, settings);
                 }
                 Admission::Refused(reason) => {
-                    let reason = self.objection(&mut guest, connection.stream()).unwrap_or(reason);
+                    let why = self.objection(&mut guest, &mut connection, None).unwrap_or(reason);
                     let (stream, read) = connection.into_parts();
-                    self.refuse(stream, &reason, &read, guest.certificate().as_deref()).await;
+                    self.refuse(stream, &why, &read, guest.certificate().as_deref()).await;
                     return None;
                 }
                 Admission::Closed => return None,
@@ -163,7 +164,7 @@ impl Front {
     async fn read_head(&self, connection: &mut Bounded) -> Option<Result<BytesMut, Reason>> {
         let snapshot = self.gateway.shared.current.peek();
         let entrance = snapshot.entrance(self.gateway.listener)?;
-        let rules = Rules { limits: snapshot.limits, server_names: &entrance.server_names };
+        let rules = Rules::of(snapshot.limits, entrance);
         let mut scan = Scan::default();
         let end = loop {
             if !connection.more().await {

@@ -32,6 +32,8 @@ pub(super) struct Gateway {
     pub(super) name: Arc<str>,
     /// Whether callers come over TLS.
     pub(super) secure: bool,
+    /// Whether it listens at a Unix socket.
+    pub(super) socket: bool,
     pub(super) shared: Shared,
 }
 

@@ -3,13 +3,16 @@
 
 use std::time::Duration;
 
-use openssl::ssl;
+use openssl::{
+    error::ErrorStack,
+    ssl::{self, Ssl, SslRef},
+};
 use pingora::{
     protocols::{Peek as _, Stream, l4, tls::SslStream},
     time::timeout,
 };
 
-use crate::tls::{Acceptor, Caller, NotAccepted, Refused, Verdict};
+use crate::tls::{Acceptor, Caller, ClientCertificate, NotAccepted, Refused, Terminator, Verdict};
 
 /// The first byte of every TLS connection: the type of a handshake's record.
 const HANDSHAKE: u8 = 22;
@@ -42,19 +45,55 @@ impl Failure {
     }
 }
 
-/// The outcome for a caller with whom TLS is spoken.
-pub(super) type Judged = Result<Caller, Box<Refused>>;
+/// Who speaks TLS with what connects, and judges it.
+pub(super) trait Host: Sync {
+    /// What it knows of one that is accepted.
+    type Guest: Send;
 
-/// Shakes hands within `limit`.
-pub(super) async fn shake(
-    stream: Stream,
-    acceptor: &Acceptor,
-    limit: Duration,
-) -> Result<(Stream, Judged), Failure> {
-    timeout(limit, begin(stream, acceptor)).await.unwrap_or(Err(Failure::Late))
+    /// Begins a handshake.
+    fn begin(&self) -> Result<(Ssl, Verdict), ErrorStack>;
+
+    /// Judges the other end of a complete one.
+    fn judge(&self, ssl: &SslRef, verdict: &Verdict) -> Result<Self::Guest, Box<Refused>>;
 }
 
-async fn begin(stream: Stream, acceptor: &Acceptor) -> Result<(Stream, Judged), Failure> {
+impl Host for Acceptor {
+    type Guest = Caller;
+
+    fn begin(&self) -> Result<(Ssl, Verdict), ErrorStack> {
+        Self::begin(self)
+    }
+
+    fn judge(&self, ssl: &SslRef, verdict: &Verdict) -> Result<Caller, Box<Refused>> {
+        Self::judge(self, ssl, verdict)
+    }
+}
+
+impl Host for Terminator {
+    type Guest = ClientCertificate;
+
+    fn begin(&self) -> Result<(Ssl, Verdict), ErrorStack> {
+        Self::begin(self)
+    }
+
+    fn judge(&self, ssl: &SslRef, _: &Verdict) -> Result<ClientCertificate, Box<Refused>> {
+        self.recognise(ssl.peer_certificate().as_deref().map(ClientCertificate::read))
+    }
+}
+
+/// The outcome for an end with which TLS is spoken.
+pub(super) type Judged<G> = Result<G, Box<Refused>>;
+
+/// Shakes hands within `limit`.
+pub(super) async fn shake<H: Host>(
+    stream: Stream,
+    host: &H,
+    limit: Duration,
+) -> Result<(Stream, Judged<H::Guest>), Failure> {
+    timeout(limit, begin(stream, host)).await.unwrap_or(Err(Failure::Late))
+}
+
+async fn begin<H: Host>(stream: Stream, host: &H) -> Result<(Stream, Judged<H::Guest>), Failure> {
     let unable = |fault: &str| Failure::Protocol(fault.to_owned());
     let stream = stream.into_any().downcast::<l4::stream::Stream>();
     let mut stream = stream.or(Err(unable("the connection is of no known kind")))?;
@@ -67,12 +106,12 @@ async fn begin(stream: Stream, acceptor: &Acceptor) -> Result<(Stream, Judged), 
         [letter] if letter.is_ascii_alphabetic() => return Err(Failure::PlainHttp),
         _ => return Err(unable("what came is neither TLS nor HTTP")),
     }
-    let (ssl, verdict) = acceptor.begin().map_err(|fault| unable(&fault.to_string()))?;
+    let (ssl, verdict) = host.begin().map_err(|fault| unable(&fault.to_string()))?;
     let stream = SslStream::new(ssl, *stream);
     let mut stream = stream.map_err(|fault| unable(&fault.to_string()))?;
     match stream.accept().await {
         Ok(()) => {
-            let judged = acceptor.judge(stream.ssl(), &verdict);
+            let judged = host.judge(stream.ssl(), &verdict);
             Ok((Box::new(stream), judged))
         }
         Err(fault) => Err(why(&fault, &verdict)),

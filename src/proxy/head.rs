@@ -11,7 +11,10 @@ use memchr::memchr;
 
 use self::fields::{Seen, check_header};
 use super::framing::Body;
-use crate::config::{Limits, ServerName};
+use crate::{
+    config::{Limits, ServerName},
+    snapshot::Entrance,
+};
 
 mod certificate;
 mod fields;
@@ -23,6 +26,16 @@ pub(super) struct Rules<'s> {
     pub(super) limits: Limits,
     /// What `Host` may say.
     pub(super) server_names: &'s [ServerName],
+    /// Whether a terminator of TLS tells of callers' certificates.
+    pub(super) told: bool,
+}
+
+impl<'s> Rules<'s> {
+    /// Those of a listener.
+    pub(super) fn of(limits: Limits, entrance: &'s Entrance) -> Self {
+        let told = entrance.access.is_behind_terminator();
+        Self { limits, server_names: &entrance.server_names, told }
+    }
 }
 
 /// Finds the end of a head as its bytes arrive, line by line.

@@ -24,9 +24,12 @@ mod renew;
 mod request;
 mod response;
 mod service;
+mod socket;
+mod told;
 mod trust;
 mod watch;
 
 pub use address::Addresses;
 pub use renew::{renew_keys, renew_tls};
-pub use service::{Shared, listener};
+pub use service::{BoxFuture, Shared, listener, socket};
+pub use socket::{LocalSocket, NoSocket, SocketFile};

@@ -22,6 +22,7 @@ use super::{
     front,
     head::{self, Rules, Scan},
     request::Outgoing,
+    told,
 };
 use crate::{
     config::{Limits, ServerName},
@@ -39,7 +40,7 @@ pub fn admit(
     limits: &Limits,
     server_names: &[ServerName],
 ) -> Option<Result<BytesMut, Reason>> {
-    let rules = Rules { limits: *limits, server_names };
+    let rules = Rules { limits: *limits, server_names, told: false };
     let mut scan = Scan::default();
     let arrived = (1..).map(|pieces: usize| pieces.saturating_mul(piece).min(message.len()));
     let whole = message.len();
@@ -107,18 +108,21 @@ fn enter<'m>(
     snapshot: &Snapshot,
     listener: usize,
 ) -> Option<Result<Entered<'m>, Reason>> {
-    let server_names = &snapshot.entrance(listener)?.server_names;
-    let rules = Rules { limits: snapshot.limits, server_names };
+    let rules = Rules::of(snapshot.limits, snapshot.entrance(listener)?);
     let end = match Scan::default().end(message, &rules) {
         Ok(end) => end?,
         Err(reason) => return Some(Err(reason)),
     };
     let (head, behind) = message.split_at_checked(end)?;
-    Some(head::check(head, &rules).map(|accepted| {
+    Some(head::check(head, &rules).and_then(|accepted| {
         let body = accepted.body;
         let mut head = BytesMut::from(head);
         accepted.into_origin_form(&mut head);
-        (head, body, behind)
+        if rules.told {
+            // Who is calling was asked for beside the request.
+            drop(told::take(&mut head)?);
+        }
+        Ok((head, body, behind))
     }))
 }
 

@@ -61,8 +61,11 @@ pub async fn renew_keys(shared: Shared) {
 fn renew_all(snapshot: &Snapshot, shared: &Shared) -> Vec<Owned> {
     let mut expiries = Vec::new();
     for entrance in &snapshot.listeners {
-        if let Access::Tls(tls) = &entrance.access {
-            renew(&format!("listener {}", entrance.name), tls, shared, &mut expiries);
+        let owner = format!("listener {}", entrance.name);
+        match &entrance.access {
+            Access::Tls(tls) => renew(&owner, tls, shared, &mut expiries),
+            Access::BehindTerminator(tls) => renew(&owner, tls, shared, &mut expiries),
+            Access::InsecureEveryoneIs(_) => {}
         }
     }
     for (upstream, tls) in snapshot.upstreams.iter().zip(&snapshot.upstream_tls) {

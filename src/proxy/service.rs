@@ -1,18 +1,19 @@
 //! Puts front, engine and listeners together.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use pingora::{
     apps::ServerApp,
     listeners::{L4BufferSettings, ListenerConfig},
     proxy::http_proxy,
-    server::configuration::ServerConf,
+    server::{ShutdownWatch, configuration::ServerConf},
     services::listening::Service,
 };
 
-use super::{address::Addresses, front::Front, gateway::Gateway};
+use super::{address::Addresses, front::Front, gateway::Gateway, socket::LocalSocket};
 use crate::{
     audit::Journal,
+    config::ListenAt,
     snapshot::{Bound, Current},
     telemetry::{Health, Telemetry},
 };
@@ -20,6 +21,9 @@ use crate::{
 /// A request head and a small answer fit: they leave in one write, and a waiting connection costs
 /// little.
 const BUFFER_BYTES: usize = 8 * 1024;
+
+/// Background work.
+pub type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What all listeners share.
 #[derive(Clone, Debug)]
@@ -45,22 +49,39 @@ pub fn listener(
     address: &str,
     shared: &Shared,
 ) -> Service<impl ServerApp + Send + Sync + 'static> {
+    let front = front(configuration, index, bound, shared);
+    let mut service = Service::new(format!("proxy {}", bound.name), front);
+    let buffer = L4BufferSettings::new(BUFFER_BYTES, BUFFER_BYTES);
+    service.add_listener(ListenerConfig::tcp(address).l4_buffer(buffer));
+    service
+}
+
+/// The same at a Unix socket: what serves it until told to stop.
+pub fn socket(
+    configuration: &Arc<ServerConf>,
+    index: usize,
+    bound: &Bound,
+    socket: LocalSocket,
+    shared: &Shared,
+) -> impl FnOnce(ShutdownWatch) -> BoxFuture + use<> {
+    let front = front(configuration, index, bound, shared);
+    |shutdown| Box::pin(socket.serve(front, shutdown))
+}
+
+fn front(configuration: &Arc<ServerConf>, index: usize, bound: &Bound, shared: &Shared) -> Front {
     let name = bound.name.as_str();
     let gateway = Gateway {
         listener: index,
         name: name.into(),
         secure: bound.secure,
+        socket: matches!(bound.address, ListenAt::Socket(_)),
         shared: shared.clone(),
     };
     let metrics = &shared.telemetry.metrics;
-    let front = Front {
+    Front {
         proxy: Arc::new(http_proxy(configuration, gateway.clone())),
         gateway,
         connections: metrics.connections.with_label_values(&[name]),
         all_connections: metrics.all_connections.clone(),
-    };
-    let mut service = Service::new(format!("proxy {name}"), front);
-    let buffer = L4BufferSettings::new(BUFFER_BYTES, BUFFER_BYTES);
-    service.add_listener(ListenerConfig::tcp(address).l4_buffer(buffer));
-    service
+    }
 }

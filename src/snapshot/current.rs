@@ -75,12 +75,12 @@ impl Current {
     }
 }
 
-/// One entrance for each listener that runs, in the order in which they run. One that is to speak
-/// TLS, or is to speak it no more, goes on as it was until a restart.
+/// One entrance for each listener that runs, in the order in which they run. One whose kind
+/// is to change goes on as it was until a restart.
 fn entrances(old: &Snapshot, new: &Snapshot) -> Vec<Entrance> {
     let successor = |entrance: &Entrance| {
         let same_name = new.listeners.iter().find(|other| {
-            other.name == entrance.name && other.access.is_secure() == entrance.access.is_secure()
+            other.name == entrance.name && other.access.kind() == entrance.access.kind()
         });
         same_name.cloned().unwrap_or_else(|| carry_over(entrance, &old.policy, &new.policy))
     };

@@ -2,7 +2,6 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
     time::SystemTime,
 };
 
@@ -12,7 +11,7 @@ use serde::Serialize;
 
 use super::{
     Access, Bound, Entrance, Snapshot, Startup,
-    secure::{self, Secure},
+    secure::{self, Opened, Secure},
 };
 use crate::{
     config::{
@@ -21,7 +20,6 @@ use crate::{
     },
     directory::Directory,
     issuers::Issuers,
-    tls::ServerTls,
 };
 
 /// What there is to say of a configuration.
@@ -143,19 +141,25 @@ fn build(
 }
 
 fn bound(listener: &Listener) -> Bound {
-    let secure = matches!(listener.access, config::Access::Tls(_));
-    Bound { name: listener.name.clone(), address: listener.address, secure }
+    let secure = !matches!(listener.access, config::Access::InsecureEveryoneIs(_));
+    let behind_terminator = matches!(listener.access, config::Access::BehindTerminator(_));
+    let (name, address) = (listener.name.clone(), listener.address.clone());
+    Bound { name, address, secure, behind_terminator }
 }
 
-fn entrance(listener: &Listener, tls: Option<Arc<ServerTls>>, policy: &Policy) -> Entrance {
+fn entrance(listener: &Listener, tls: Option<Opened>, policy: &Policy) -> Entrance {
     let index = |asid: &Asid| policy.find_consumer(*asid).map(|(index, _)| index);
     let everyone = match &listener.access {
         config::Access::InsecureEveryoneIs(asids) => asids.iter().filter_map(index).collect(),
-        config::Access::Tls(_) => Vec::new(),
+        config::Access::Tls(_) | config::Access::BehindTerminator(_) => Vec::new(),
     };
     Entrance {
         name: listener.name.clone(),
         server_names: listener.server_names.clone(),
-        access: tls.map_or(Access::InsecureEveryoneIs(everyone), Access::Tls),
+        access: match tls {
+            Some(Opened::Tls(tls)) => Access::Tls(tls),
+            Some(Opened::Terminator(tls)) => Access::BehindTerminator(tls),
+            None => Access::InsecureEveryoneIs(everyone),
+        },
     }
 }

@@ -13,7 +13,7 @@ mod secure;
 #[cfg(test)]
 mod tests;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::SystemTime};
+use std::{path::PathBuf, sync::Arc, time::SystemTime};
 
 use gpconnect::{
     names::OdsCode,
@@ -22,10 +22,10 @@ use gpconnect::{
 };
 
 use crate::{
-    config::{Audit, Key, Limits, Log, Observe, Server, ServerName, Timeouts, Upstream},
+    config::{Audit, Key, Limits, ListenAt, Log, Observe, Server, ServerName, Timeouts, Upstream},
     directory::Organisation,
     issuers::Issuers,
-    tls::{ClientTls, ServerTls},
+    tls::{ClientTls, ServerTls, TerminatorTls},
 };
 
 pub use changes::Changes;
@@ -104,14 +104,31 @@ pub struct Entrance {
 pub enum Access {
     /// By their certificates.
     Tls(Arc<ServerTls>),
+    /// By their certificates, of which a terminator of TLS tells.
+    BehindTerminator(Arc<TerminatorTls>),
     /// Not at all: every caller may be any of these consumer systems.
     InsecureEveryoneIs(Vec<ConsumerIndex>),
 }
 
 impl Access {
-    /// Whether callers come over TLS.
+    /// Whether callers come over TLS, be it with a terminator.
     pub const fn is_secure(&self) -> bool {
-        matches!(self, Self::Tls(_))
+        matches!(self, Self::Tls(_) | Self::BehindTerminator(_))
+    }
+
+    /// Whether a terminator of TLS tells of callers' certificates.
+    pub const fn is_behind_terminator(&self) -> bool {
+        matches!(self, Self::BehindTerminator(_))
+    }
+
+    /// What a running listener can't change into another of.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Tls(_) => "tls",
+            Self::BehindTerminator(tls) if tls.current().speaks_tls() => "terminator",
+            Self::BehindTerminator(_) => "socket",
+            Self::InsecureEveryoneIs(_) => "plain",
+        }
     }
 }
 
@@ -136,9 +153,11 @@ pub struct Bound {
     /// Its name.
     pub name: String,
     /// Where it listens.
-    pub address: SocketAddr,
-    /// Whether it speaks TLS.
+    pub address: ListenAt,
+    /// Whether callers come over TLS, be it with a terminator.
     pub secure: bool,
+    /// Whether a terminator of TLS tells of their certificates.
+    pub behind_terminator: bool,
 }
 
 /// The JSON Schema of gateway.toml, and of directory files.

@@ -7,17 +7,23 @@ use jiff::Timestamp;
 
 use crate::{
     config::{
-        Access, Listener, ListenerTls, Notebook, ServerName, Settings, TlsFile, Upstream,
-        UpstreamTls,
+        Access, Listener, ListenerTerminator, ListenerTls, Notebook, ServerName, Settings, TlsFile,
+        Upstream, UpstreamTls,
     },
     issuers::Issuers,
-    tls::{ClientTls, Fault, Material, Renewable, ServerTls, warning},
+    tls::{ClientTls, Fault, Material, Renewable, ServerTls, TerminatorTls, warning},
 };
 
 /// Beside each listener and each upstream its TLS, where it has any.
 pub(super) struct Secure {
-    pub(super) listeners: Vec<Option<Arc<ServerTls>>>,
+    pub(super) listeners: Vec<Option<Opened>>,
     pub(super) upstreams: Vec<Option<Arc<ClientTls>>>,
+}
+
+/// What a listener knows its callers by.
+pub(super) enum Opened {
+    Tls(Arc<ServerTls>),
+    Terminator(Arc<TerminatorTls>),
 }
 
 /// Opens all of it; none when the files of one can't be used.
@@ -27,7 +33,12 @@ pub(super) fn open(settings: &Settings, notebook: &Notebook) -> Option<Secure> {
         Access::Tls(tls) => {
             let opened = one(ListenerTls::clone(tls), notebook)?;
             note_names(&opened, tls, &listener.server_names, notebook);
-            Some(Some(opened))
+            Some(Some(Opened::Tls(opened)))
+        }
+        // What name the terminator calls the listener by is its own business.
+        Access::BehindTerminator(terminator) => {
+            let opened = one(ListenerTerminator::clone(terminator), notebook)?;
+            Some(Some(Opened::Terminator(opened)))
         }
     };
     let client = |upstream: &Upstream| match &upstream.tls {

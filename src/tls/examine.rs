@@ -8,7 +8,8 @@ use super::{
     certificate::{ClientCertificate, seconds},
     connect::{NoTls, certificates},
     server::Acceptor,
-    trust::verify,
+    terminator::Terminator,
+    trust::{Verifier, verify},
 };
 
 /// A certificate and what came of judging it.
@@ -33,17 +34,31 @@ impl Acceptor {
     /// # Errors
     /// When the file can't be read.
     pub fn examine(&self, file: &Path, now: i64) -> Result<Examined, NoTls> {
-        let chain = certificates(file)?;
-        let (leaf, others) = chain.split_first().ok_or_else(|| NoTls::empty(file))?;
-        let mut sent = Stack::new()?;
-        others.iter().try_for_each(|one| sent.push(one.clone()))?;
-        Ok(Examined {
-            certificate: ClientCertificate::read(leaf),
-            not_before: seconds(leaf.not_before()),
-            key: key(leaf),
-            verdict: verify(self.verifier(), leaf, Some(&sent), now),
-        })
+        examine(self.verifier(), file, now)
     }
+}
+
+impl Terminator {
+    /// The same for the caller that a terminator tells of.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub fn examine(&self, file: &Path, now: i64) -> Result<Examined, NoTls> {
+        examine(self.verifier(), file, now)
+    }
+}
+
+fn examine(verifier: &Verifier, file: &Path, now: i64) -> Result<Examined, NoTls> {
+    let chain = certificates(file)?;
+    let (leaf, others) = chain.split_first().ok_or_else(|| NoTls::empty(file))?;
+    let mut sent = Stack::new()?;
+    others.iter().try_for_each(|one| sent.push(one.clone()))?;
+    Ok(Examined {
+        certificate: ClientCertificate::read(leaf),
+        not_before: seconds(leaf.not_before()),
+        key: key(leaf),
+        verdict: verify(verifier, leaf, Some(&sent), now),
+    })
 }
 
 fn key(certificate: &X509Ref) -> String {

@@ -5,11 +5,13 @@
 //! the files every second; when one has changed, the next value is built aside and swapped in, or
 //! the last good one stays and it is said why.
 
+mod accepted;
 mod certificate;
 mod client;
 mod connect;
 mod examine;
 mod fault;
+pub mod field;
 mod files;
 mod identity;
 pub mod issue;
@@ -17,6 +19,7 @@ mod refused;
 mod renew;
 mod revoked;
 mod server;
+mod terminator;
 #[cfg(test)]
 mod tests;
 mod trust;
@@ -30,4 +33,5 @@ pub use fault::Fault;
 pub use refused::{NotAccepted, Refused};
 pub use renew::{Material, Renewable, Renewal};
 pub use server::{Acceptor, Caller, ServerTls, Verdict};
+pub use terminator::{Terminator, TerminatorTls, Told};
 pub use warnings::warning;

@@ -9,6 +9,8 @@ pub enum NotAccepted {
     Missing,
     /// There is one, and this is wrong with it.
     Bad(&'static str),
+    /// It is that of a terminator, and this is wrong with it.
+    Terminator(&'static str),
 }
 
 /// A certificate that is not accepted.

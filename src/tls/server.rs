@@ -263,7 +263,8 @@ fn dh_parameters(
     parameters.transpose().map_err(|fault| vec![fault])
 }
 
-fn builder(profile: Profile) -> Result<SslAcceptorBuilder, ErrorStack> {
+/// What both kinds of listeners with TLS begin with.
+pub(super) fn builder(profile: Profile) -> Result<SslAcceptorBuilder, ErrorStack> {
     // Brings ffdhe2048 and the usual curves.
     let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
     builder.set_security_level(SECURITY_LEVEL);

@@ -34,6 +34,7 @@ mod reload;
 mod resources;
 mod scripted;
 mod starting;
+mod terminator;
 mod tls;
 mod tokens;
 mod wire;

@@ -1,6 +1,6 @@
 //! Whom the caller is taken for, and why: by its certificate, by name, or at its word.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use gpconnect::{
     names::Asid,
@@ -12,7 +12,7 @@ use super::{arguments::Arguments, hide::Hide, report, source::Source};
 use crate::{
     cli::{moment, output::nearest},
     snapshot::{Access, Entrance, Snapshot},
-    tls::{Acceptor, Examined, Expiry},
+    tls::{Acceptor, Examined, Expiry, Terminator},
 };
 
 /// Whom the caller is taken for.
@@ -124,23 +124,31 @@ fn by_certificate(
     entrance: &Entrance,
     now: i64,
 ) -> Result<Caller, String> {
-    let Access::Tls(tls) = &entrance.access else {
-        return Err(format!(
-            "--certificate: listener {} asks for none; name one with TLS with --listener",
-            entrance.name
-        ));
+    let unable = |fault| format!("--certificate: {fault}");
+    let (examined, trusted, fails_handshakes) = match &entrance.access {
+        Access::Tls(tls) => {
+            let acceptor: Arc<Acceptor> = tls.current();
+            let examined = acceptor.examine(file, now).map_err(unable)?;
+            (examined, tls.expiries(), acceptor.fails_handshakes())
+        }
+        Access::BehindTerminator(tls) => {
+            let terminator: Arc<Terminator> = tls.current();
+            (terminator.examine(file, now).map_err(unable)?, tls.expiries(), false)
+        }
+        Access::InsecureEveryoneIs(_) => {
+            return Err(format!(
+                "--certificate: listener {} asks for none; name one with TLS with --listener",
+                entrance.name
+            ));
+        }
     };
-    let acceptor: std::sync::Arc<Acceptor> = tls.current();
-    let examined =
-        acceptor.examine(file, now).map_err(|fault| format!("--certificate: {fault}"))?;
     let candidates = snapshot.policy.find_callers(&examined.certificate.host_names).into_owned();
     let because = if candidates.is_empty() {
         "no system is registered for a name in its certificate"
     } else {
         "by the names in its certificate"
     };
-    let fails_handshakes = acceptor.fails_handshakes();
-    let proof = Proof { examined, trusted: tls.expiries(), fails_handshakes };
+    let proof = Proof { examined, trusted, fails_handshakes };
     Ok(Caller { candidates, because: because.to_owned(), proof: Some(proof) })
 }
 

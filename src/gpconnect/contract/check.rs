@@ -53,7 +53,7 @@ checks! {
     Tls                    Admit         "tls"                      Always "gp-connect 8"      "whether a caller of a TLS port speaks TLS"
     ClientCertificate      Admit         "client_certificate"       Always "gp-connect 8"      "whether the caller's certificate comes from an accepted authority, and has neither ended nor been revoked"
     HeadForm               Admit         "head_form"                Always "gp-connect 2"      "whether the request head is HTTP/1.1 that can be read in one way only"
-    CertificateHeaders     Admit         "certificate_headers"      Always "gp-connect 8"      "whether the head claims a client certificate in a header that proves nothing"
+    CertificateHeaders     Admit         "certificate_headers"      Always "gp-connect 8"      "whether the head claims a client certificate in a header that proves nothing, or a terminator tells of one that can't be read"
     HeadersOnce            Admit         "headers_once"             Always "gp-connect 4.1"    "whether each single-valued header stands once"
     HostServed             Admit         "host_served"              Always "errors A"          "whether Host names this gateway"
     HeadLimits             Admit         "head_limits"              Always "errors A"          "the length of target and header fields, and their number"

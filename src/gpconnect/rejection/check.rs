@@ -9,9 +9,9 @@ impl Reason {
     pub const fn check(&self) -> Check {
         match self {
             Self::PlainHttp => Check::Tls,
-            Self::CertificateMissing | Self::CertificateRefused(_) => Check::ClientCertificate,
+            Self::CertificateMissing | Self::CertificateRefused(_) | Self::TerminatorUnknown(_) => Check::ClientCertificate,
             Self::HeadMalformed(_) | Self::Http2NotOffered => Check::HeadForm,
-            Self::CertificateClaimed(_) => Check::CertificateHeaders,
+            Self::CertificateClaimed(_) | Self::CertificateUnreadable(_) => Check::CertificateHeaders,
             Self::HeaderRepeated(_) => Check::HeadersOnce,
             Self::HeadTimeout { .. } => Check::HeadDeadline,
             Self::HeadTooLong { .. } | Self::TooManyHeaders { .. } | Self::TargetTooLong { .. } => Check::HeadLimits,

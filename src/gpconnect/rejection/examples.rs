@@ -24,14 +24,16 @@ pub fn examples() -> Vec<Reason> {
     all
 }
 
-fn of_head() -> [Reason; 19] {
+fn of_head() -> [Reason; 21] {
     [
         Reason::PlainHttp,
         Reason::CertificateMissing,
         Reason::CertificateRefused("it, or an authority of it, has expired"),
+        Reason::TerminatorUnknown("it is none of the terminators of this listener"),
         Reason::HeadMalformed("a line ends in a bare LF"),
         Reason::Http2NotOffered,
         Reason::CertificateClaimed("Client-Cert"),
+        Reason::CertificateUnreadable("Client-Cert does not stand between colons"),
         Reason::HeaderRepeated(Header::From.as_str()),
         Reason::HeadTimeout { seconds: 10 },
         Reason::HeadTooLong { limit: 65_536 },

@@ -17,6 +17,12 @@ impl Reason {
             Self::CertificateRefused(_) => {
                 "Present a certificate of an accepted authority that has neither ended nor been revoked."
             }
+            Self::TerminatorUnknown(_) => {
+                "Tell the gateway's operators: what stands before the gateway must be registered with it."
+            }
+            Self::CertificateUnreadable(_) => {
+                "Have the terminator of TLS send the certificate as RFC 9440 says: its DER in base64, between colons."
+            }
             Self::HeadMalformed(_) => {
                 "Send the head as HTTP/1.1 lines that end in CR LF, each header in the form \"Name: value\"."
             }

@@ -17,6 +17,10 @@ impl Reason {
             Self::CertificateRefused(fault) => {
                 format!("Client certificate is not accepted: {fault}")
             }
+            Self::TerminatorUnknown(fault) => format!("TLS terminator is not accepted: {fault}"),
+            Self::CertificateUnreadable(fault) => {
+                format!("Client certificate in a header is not readable: {fault}")
+            }
             Self::HeadMalformed(fault) => format!("Request head is malformed: {fault}"),
             Self::Http2NotOffered => "HTTP/2 is not offered here; send HTTP/1.1".into(),
             Self::CertificateClaimed(name) => format!(

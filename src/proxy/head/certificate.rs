@@ -33,15 +33,20 @@ const NAMES: [(&str, &str); 21] = [
     ("x-tls-client*", "X-TLS-Client-*"),
 ];
 
-/// Refuses a header of such a name. Its first byte and its length let nearly all others pass.
-pub(super) fn refuse(name: &[u8]) -> Result<(), Reason> {
+/// The two of RFC 9440, which a terminator tells of callers in: the first of the names.
+const TOLD: usize = 2;
+
+/// Refuses a header of such a name; where certificates are `told`, all but those that do. Its first
+/// byte and its length let nearly all others pass.
+pub(super) fn refuse(name: &[u8], told: bool) -> Result<(), Reason> {
     const SHORTEST: usize = "x-ssl-".len();
     let first = name.first().map_or(0, u8::to_ascii_lowercase);
     if name.len() < SHORTEST || !matches!(first, b'c' | b'p' | b's' | b't' | b'w' | b'x') {
         return Ok(());
     }
-    match NAMES.iter().find(|(known, _)| is(known, name)) {
-        Some((_, shown)) => Err(Reason::CertificateClaimed(shown)),
+    match NAMES.iter().zip(0..).find(|((known, _), _)| is(known, name)) {
+        Some((_, place)) if told && place < TOLD => Ok(()),
+        Some(((_, shown), _)) => Err(Reason::CertificateClaimed(shown)),
         None => Ok(()),
     }
 }
@@ -64,7 +69,7 @@ mod tests {
         for (known, shown) in NAMES {
             let (start, family) = (known.trim_end_matches('*'), known.ends_with('*'));
             for name in [start.to_owned(), start.to_uppercase(), format!("{start}-more")] {
-                let refused = refuse(name.as_bytes());
+                let refused = refuse(name.as_bytes(), false);
                 if name == start || family {
                     assert!(matches!(refused, Err(Reason::CertificateClaimed(_))), "{name}");
                 }
@@ -72,9 +77,22 @@ mod tests {
             let (lower, shown) = (shown.to_lowercase(), shown);
             assert!(lower.starts_with(start.trim_end_matches('-')), "{shown} is said of {known}");
         }
-        assert_eq!(refuse(b"CLIENT-CERT"), Err(Reason::CertificateClaimed("Client-Cert")));
-        assert_eq!(refuse(b"x-ssl-cert"), Err(Reason::CertificateClaimed("X-SSL-*")));
-        assert_eq!(refuse(b"X-Ssl-Issuer"), Err(Reason::CertificateClaimed("X-SSL-*")));
+        assert_eq!(refuse(b"CLIENT-CERT", false), Err(Reason::CertificateClaimed("Client-Cert")));
+        assert_eq!(refuse(b"x-ssl-cert", false), Err(Reason::CertificateClaimed("X-SSL-*")));
+        assert_eq!(refuse(b"X-Ssl-Issuer", false), Err(Reason::CertificateClaimed("X-SSL-*")));
+    }
+
+    #[test]
+    fn a_terminator_tells_in_two_and_no_others() {
+        for (known, shown) in NAMES {
+            let refused = refuse(known.trim_end_matches('*').as_bytes(), true);
+            let passes = matches!(shown, "Client-Cert" | "Client-Cert-Chain");
+            // What begins so and ends there is the name itself.
+            let passes = passes || known == "client-cert*";
+            assert_eq!(refused.is_ok(), passes, "{known}");
+        }
+        assert!(refuse(b"Client-Certificate", true).is_err());
+        assert!(refuse(b"Client-Cert-Chains", true).is_err());
     }
 
     #[test]
@@ -104,7 +122,7 @@ mod tests {
             "Via",
             "",
         ] {
-            assert_eq!(refuse(name.as_bytes()), Ok(()), "{name}");
+            assert_eq!(refuse(name.as_bytes(), false), Ok(()), "{name}");
         }
     }
 }

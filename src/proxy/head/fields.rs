@@ -100,10 +100,10 @@ pub(super) fn check_header<'h>(
         }
         Some(b'X' | b'x') => {
             refuse_override(name)?;
-            certificate::refuse(name)
+            certificate::refuse(name, rules.told)
         }
         Some(b'S' | b's') if is_ssp(name) => note_other(name, seen),
-        _ => certificate::refuse(name),
+        _ => certificate::refuse(name, rules.told),
     }
 }
 
@@ -182,7 +182,7 @@ fn check_known<'h>(
 fn refuse_alias(name: &[u8]) -> Result<(), Reason> {
     let dash = |byte: &u8| if byte.is_ascii_alphanumeric() { *byte } else { b'-' };
     let dashed: Vec<u8> = name.iter().map(dash).collect();
-    certificate::refuse(&dashed)?;
+    certificate::refuse(&dashed, false)?;
     if is_message_header(&dashed) {
         return Err(Reason::HeadMalformed(
             "a header name has \"_\" or the like where \"-\" belongs",

@@ -17,7 +17,7 @@ fn rules() -> Rules<'static> {
         connections: 1,
         in_flight: 1,
     };
-    Rules { limits, server_names: &NAMES }
+    Rules { limits, server_names: &NAMES, told: false }
 }
 
 /// Scans and checks a head whose lines are given with `\n` for line ends.

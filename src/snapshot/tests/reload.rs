@@ -64,7 +64,7 @@ fn what_is_fixed_at_the_start_stays_until_a_restart() {
         assert_eq!(changes.generation, generation);
         assert_eq!(changes.restart_needed, ["listener", "log"], "as long as they differ");
     }
-    assert_eq!(current.load().startup.listeners[0].address.port(), 8080);
+    assert_eq!(current.load().startup.listeners[0].address.to_string(), "127.0.0.1:8080");
 }
 
 #[test]

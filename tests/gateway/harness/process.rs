@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ pub(crate) struct Gateway {
     pub(crate) log: Log,
     /// Where each listener listens, by its name.
     pub(crate) listeners: HashMap<String, SocketAddr>,
+    /// The Unix sockets of the others.
+    pub(crate) sockets: HashMap<String, PathBuf>,
     /// Where metrics and health are.
     pub(crate) observe: SocketAddr,
     folder: TempDir,
@@ -33,15 +35,16 @@ impl Gateway {
     /// that many listeners.
     pub(crate) async fn start(
         folder: TempDir,
-        listeners: usize,
+        expected: usize,
         environment: &[(String, String)],
     ) -> Self {
         make_keys(folder.path());
         let (child, log) = serve(folder.path(), environment);
         // From here on the process ends with its handle, also when it does not come up.
         let nowhere = SocketAddr::from(([0; 4], 0));
-        let mut gateway = Self { log, listeners: HashMap::new(), observe: nowhere, folder, child };
-        gateway.find_addresses(listeners).await;
+        let (listeners, sockets) = (HashMap::new(), HashMap::new());
+        let mut gateway = Self { log, listeners, sockets, observe: nowhere, folder, child };
+        gateway.find_addresses(expected).await;
         gateway.heeds_signals().await;
         gateway
     }
@@ -51,7 +54,8 @@ impl Gateway {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         (self.child, self.log) = serve(self.folder.path(), &[]);
-        let listeners = std::mem::take(&mut self.listeners).len();
+        let listeners =
+            std::mem::take(&mut self.listeners).len() + std::mem::take(&mut self.sockets).len();
         self.find_addresses(listeners).await;
         self.heeds_signals().await;
     }
@@ -68,10 +72,16 @@ impl Gateway {
             self.log.wait_for("metrics and health", |line| says(line, "metrics and health"));
         self.observe = observe.await["address"].as_str().unwrap().parse().unwrap();
         for line in self.log.lines().iter().filter(|line| says(line, "taking requests")) {
-            let address = line["address"].as_str().unwrap().parse().unwrap();
-            self.listeners.insert(line["listener"].as_str().unwrap().to_owned(), address);
+            let (name, address) = (&line["listener"], line["address"].as_str().unwrap());
+            let name = name.as_str().unwrap().to_owned();
+            if address.starts_with('/') {
+                self.sockets.insert(name, address.into());
+            } else {
+                self.listeners.insert(name, address.parse().unwrap());
+            }
         }
-        assert_eq!(self.listeners.len(), listeners, "{:#?}", self.log.lines());
+        let found = self.listeners.len() + self.sockets.len();
+        assert_eq!(found, listeners, "{:#?}", self.log.lines());
     }
 
     /// Waits until SIGHUP reloads: before that it would end the process.

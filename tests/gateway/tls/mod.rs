@@ -25,7 +25,7 @@ use tokio_openssl::SslStream;
 use uuid::Uuid;
 
 pub(crate) use faults::faults;
-pub(crate) use pki::{Pki, host, now};
+pub(crate) use pki::{DAY, Pki, host, now, quoted};
 pub(crate) use renewal::soon;
 
 use crate::exposition::Exposition;
@@ -124,6 +124,15 @@ impl<'c> Client<'c> {
         &self,
         change: impl FnOnce(&mut SslContextBuilder),
     ) -> Result<SslStream<TcpStream>, openssl::ssl::Error> {
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let mut stream = SslStream::new(self.session(change), stream).unwrap();
+        std::pin::Pin::new(&mut stream).connect().await?;
+        Ok(stream)
+    }
+
+    /// The client's side of a handshake, over whatever.
+    pub(crate) fn session(&self, change: impl FnOnce(&mut SslContextBuilder)) -> Ssl {
         // A connector would read the system's authorities each time.
         let mut builder = SslContext::builder(SslMethod::tls_client()).unwrap();
         // What the gateway makes of it is to be seen, not what this library would not do.
@@ -142,14 +151,10 @@ impl<'c> Client<'c> {
         let mut ssl = Ssl::new(&builder.build()).unwrap();
         ssl.set_hostname(GATEWAY).unwrap();
         ssl.param_mut().set_host(GATEWAY).unwrap();
-        let stream = TcpStream::connect(self.address).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        let mut stream = SslStream::new(ssl, stream).unwrap();
-        std::pin::Pin::new(&mut stream).connect().await?;
-        Ok(stream)
+        ssl
     }
 
-    async fn connect(&self) -> Connection {
+    pub(crate) async fn connect(&self) -> Connection {
         Connection::over(self.try_connect().await.expect("a handshake")).await
     }
 

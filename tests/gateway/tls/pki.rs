@@ -10,15 +10,15 @@ use tempfile::TempDir;
 use super::GATEWAY;
 use crate::harness::{HOST, Mode};
 
-pub(super) const DAY: i64 = 86_400;
+pub(crate) const DAY: i64 = 86_400;
 
 /// The authority of the gateway's certificate, that of consumers, which has another above it, one
 /// beside it that the root has revoked, and the files that a listener is made of.
 pub(crate) struct Pki {
-    pub(super) gateways: Authority,
-    pub(super) root: Authority,
-    pub(super) consumers: Authority,
-    pub(super) withdrawn: Authority,
+    pub(crate) gateways: Authority,
+    pub(crate) root: Authority,
+    pub(crate) consumers: Authority,
+    pub(crate) withdrawn: Authority,
     folder: TempDir,
 }
 
@@ -40,32 +40,32 @@ impl Pki {
         pki
     }
 
-    pub(super) fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// The order of a certificate for the gateway: RSA, as half of all suites need it.
-    pub(super) fn gateway(&self) -> Issued {
+    pub(crate) fn gateway(&self) -> Issued {
         let order = Order { key: KeyKind::Rsa(2048), ..Order::new(GATEWAY) };
         self.gateways.issue(&order).unwrap()
     }
 
     /// The same with a key on a curve.
-    pub(super) fn gateway_on_curve(&self) -> Issued {
+    pub(crate) fn gateway_on_curve(&self) -> Issued {
         self.gateways.issue(&Order::new(GATEWAY)).unwrap()
     }
 
     /// Has the gateway show this certificate.
-    pub(super) fn show(&self, issued: &Issued) {
+    pub(crate) fn show(&self, issued: &Issued) {
         issued.write(&self.file("gateway.pem"), &self.file("gateway.key")).unwrap();
     }
 
     /// Publishes what the consumers' authority has revoked.
-    pub(super) fn revoke(&self, revoked: &[&X509Ref]) {
+    pub(crate) fn revoke(&self, revoked: &[&X509Ref]) {
         self.publish(revoked, now() + DAY);
     }
 
-    pub(super) fn publish(&self, revoked: &[&X509Ref], until: i64) {
+    pub(crate) fn publish(&self, revoked: &[&X509Ref], until: i64) {
         let lists = [
             self.root.revocation_list(&[&self.withdrawn.certificate], now() + DAY),
             self.consumers.revocation_list(revoked, until),
@@ -109,6 +109,6 @@ pub(crate) fn now() -> i64 {
     since.as_secs().try_into().unwrap()
 }
 
-fn quoted(path: &Path) -> String {
+pub(crate) fn quoted(path: &Path) -> String {
     format!("{:?}", path.to_str().unwrap())
 }

@@ -1,0 +1,98 @@
+//! What changes while a terminator's connection is open.
+
+use std::time::Duration;
+
+use gpconnect_gateway::tls::issue::Order;
+
+use super::{Behind, sha256};
+use crate::exposition::Exposition;
+use crate::harness::Mode;
+use crate::harness::log::says;
+use crate::tls::{host, now, soon};
+
+/// How soon a change is in use.
+const SOON: Duration = Duration::from_secs(5);
+
+impl Behind {
+    /// Waits until files have been renewed that often.
+    pub(super) async fn renewed(&self, times: f64) {
+        soon("files are renewed", async || {
+            let page = Exposition::of(&self.world).await;
+            page.sum("tls_renewals_total", &[("result", "renewed")]) == times
+        })
+        .await;
+    }
+}
+
+/// A certificate that was accepted a moment ago, and is known, counts no more once it is revoked;
+/// other callers of the terminator stay.
+/// gp-connect 8.
+#[tokio::test]
+async fn a_revocation_counts_while_the_connection_lives() {
+    let behind = Behind::start().await;
+    let [bad, good] = Mode::BOTH.map(|mode| behind.pki.consumer(mode));
+    let (bads, goods) = (Mode::BOTH[0], Mode::BOTH[1]);
+    let mut staying = behind.connect().await;
+    let mut ending = behind.connect().await;
+    for _ in 0..2 {
+        assert_eq!(staying.send(behind.told(bads, &bad)).await.status, 200);
+        assert_eq!(staying.send(behind.told(goods, &good)).await.status, 200);
+    }
+    behind.pki.revoke(&[&bad.certificate]);
+    let mut last = 200;
+    let took = soon("the revocation counts", async || {
+        last = ending.send(behind.told(bads, &bad)).await.status;
+        last != 200
+    })
+    .await;
+    assert_eq!(last, 495);
+    assert!(took < SOON, "it took {took:?}");
+    assert_eq!(staying.send(behind.told(goods, &good)).await.status, 200, "others stay");
+    let answer = staying.send(behind.told(bads, &bad)).await;
+    assert_eq!(answer.status, 495, "on every connection");
+    let line = behind.world.gateway.log.wait_for("whose it was", |line| {
+        says(line, "client certificate refused") && line["host_name"] == host(bads)
+    });
+    assert_eq!(line.await["sha256"], sha256(&bad.certificate));
+}
+
+/// A certificate that is known ends with its last second all the same.
+/// gp-connect 8.
+#[tokio::test]
+async fn a_known_certificate_ends_with_its_last_second() {
+    let behind = Behind::start().await;
+    let order = Order { until: now() + 3, ..Order::new(&host(Mode::Transparent)) };
+    let caller = behind.pki.issue(&order);
+    let mut connection = behind.connect().await;
+    assert_eq!(connection.send(behind.told(Mode::Transparent, &caller)).await.status, 200);
+    let mut last = 200;
+    soon("it ends", async || {
+        last = connection.send(behind.told(Mode::Transparent, &caller)).await.status;
+        last != 200
+    })
+    .await;
+    assert_eq!(last, 495);
+    assert!(now() > order.until, "not before its time");
+}
+
+/// The listener's own certificate and what it believes are watched like those of any other.
+#[tokio::test]
+async fn its_own_files_are_renewed_and_their_ends_told() {
+    let behind = Behind::start().await;
+    let page = Exposition::of(&behind.world).await;
+    for (kind, subject) in [
+        ("certificate", "CN=gateway.example"),
+        ("authority", "CN=Consumers"),
+        ("revocation_list", "CN=Consumers"),
+    ] {
+        let labels = [("owner", "listener behind"), ("kind", kind), ("subject", subject)];
+        let ends = page.sum("certificate_expiry_timestamp_seconds", &labels);
+        assert!(ends > now() as f64, "{kind}: {ends}");
+    }
+    let next = behind.pki.gateway_on_curve();
+    behind.pki.show(&next);
+    behind.renewed(1.0).await;
+    let client = crate::tls::Client::new(behind.address(), &behind.pki, Some(&behind.terminator));
+    let shown = client.try_connect().await.unwrap().ssl().peer_certificate().unwrap();
+    assert_eq!(sha256(&shown), sha256(&next.certificate));
+}
