@@ -63,10 +63,16 @@ impl Queue {
             Entry::Refusal { .. } => (ROOM / 4, false),
             Entry::Outcome { .. } | Entry::Event { .. } => (ROOM, false),
         };
-        if self.entries.len() >= room || self.entries.push(entry).is_err() {
+        if self.entries.len() >= room {
             return false;
         }
-        if waits && self.waiting.fetch_add(1, Ordering::SeqCst) + 1 >= self.wake_at() {
+        // Counted before it is there: the writer may take it at once.
+        self.waiting.fetch_add(usize::from(waits), Ordering::SeqCst);
+        if self.entries.push(entry).is_err() {
+            self.waiting.fetch_sub(usize::from(waits), Ordering::SeqCst);
+            return false;
+        }
+        if waits && self.waiting.load(Ordering::SeqCst) >= self.wake_at() {
             self.wake();
         }
         true

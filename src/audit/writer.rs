@@ -342,6 +342,8 @@ impl Writer {
             return;
         }
         self.checked = now;
+        // A request that waited too long may have said otherwise.
+        self.health.audit(writable);
         let metrics = &self.telemetry.metrics.audit;
         metrics.waiting.set(i64::try_from(self.queue.len() + self.batch.len()).unwrap_or(i64::MAX));
         let is_due = self.measured.is_none_or(|at| now.duration_since(at) >= SPACE);

@@ -138,3 +138,15 @@ fn a_journal_that_fails_refuses_and_goes_on_by_itself() {
     let kinds = world.kinds();
     assert_eq!(kinds["intent"], kinds["outcome"], "each that was let pass has its outcome");
 }
+
+/// A disk that was slow is good again: the request that gave it up does not have the last word.
+#[test]
+fn a_journal_that_can_be_written_says_so() {
+    let world = World::new();
+    world.health.serve();
+    let journal = world.open();
+    world.health.audit(false);
+    let after = until("it says that it works", || world.health.unready().is_none());
+    assert!(after < Duration::from_millis(1_500), "{after:?}");
+    journal.close();
+}
