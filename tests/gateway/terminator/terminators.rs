@@ -8,7 +8,7 @@ use super::{Behind, CERTIFICATE, field, listener, refuses, sha256, trace_id};
 use crate::exposition::Exposition;
 use crate::harness::log::says;
 use crate::harness::{DEADLINE, Mode};
-use crate::tls::{Client, DAY, now};
+use crate::tls::{Client, DAY, now, soon};
 
 /// Only what is pinned may tell of anybody: not the same authority, not the same name, and least of
 /// all a consumer that brings its own certificate and its own header.
@@ -101,7 +101,10 @@ async fn plain_http_is_closed() {
     let read = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut answer)).await;
     assert!(read.is_ok() && answer.is_empty(), "{answer:?}");
     let labels = [("fault", "plain_http"), ("status", "497")];
-    let page = Exposition::of(&behind.world).await;
-    assert_eq!(page.sum("requests_total", &labels), 1.0);
+    // The connection may be closed a moment before it is counted.
+    soon("it is counted", async || {
+        Exposition::of(&behind.world).await.sum("requests_total", &labels) == 1.0
+    })
+    .await;
     assert_eq!(behind.seen(), [""; 0]);
 }
