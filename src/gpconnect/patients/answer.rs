@@ -3,12 +3,17 @@
 //!
 //! What can't be read teaches nothing: the answer is for the consumer to judge, not for us.
 
+use std::fmt;
+
 use quick_xml::{
     XmlVersion,
     events::{BytesStart, Event},
     reader::Reader,
 };
-use serde_json::{Map, Value};
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
 
 use super::{Found, Patient, Patients, is_nhs_number_system};
 use crate::names::FromCaller;
@@ -22,17 +27,13 @@ pub struct Known {
     pub numbers: Vec<Patient>,
 }
 
-/// How deep resources stand in each other where they are looked for: in a bundle, its entry, and
-/// its list.
-const DEEPEST: usize = 8;
-
 /// The `Patient` resources of an answer, in JSON or XML, that have an id and an NHS number.
 pub fn in_answer(body: &[u8]) -> Vec<Known> {
     let mut known = Vec::new();
     match body.trim_ascii_start().first() {
         Some(b'{') => {
-            if let Ok(value) = serde_json::from_slice(body) {
-                walk(&value, DEEPEST, &mut known);
+            if let Ok(resource) = serde_json::from_slice::<Resource>(body) {
+                resource.tell(&mut known);
             }
         }
         Some(b'<') => {
@@ -46,26 +47,74 @@ pub fn in_answer(body: &[u8]) -> Vec<Known> {
     known
 }
 
-fn walk(value: &Value, depth: usize, known: &mut Vec<Known>) {
-    let Some(depth) = depth.checked_sub(1) else { return };
-    match value {
-        Value::Object(members) if is_patient(members) => known.extend(of_json(members)),
-        Value::Object(members) => members.values().for_each(|value| walk(value, depth, known)),
-        Value::Array(values) => values.iter().for_each(|value| walk(value, depth, known)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+/// A resource, as far as patients are looked for in it. All else is passed over as it comes: a tree
+/// of the answer would cost more than everything else that is put down of a request.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Resource {
+    resource_type: Option<String>,
+    id: Option<String>,
+    #[serde(default)]
+    identifier: Identifiers,
+    #[serde(default)]
+    entry: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    resource: Option<Resource>,
+}
+
+#[derive(Deserialize)]
+struct Identifier {
+    system: Option<String>,
+    value: Option<String>,
+}
+
+/// The identifiers of a patient. A bundle has a single one, which is nobody's number.
+#[derive(Default)]
+struct Identifiers(Vec<Identifier>);
+
+impl<'de> Deserialize<'de> for Identifiers {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_any(OfPatient)
     }
 }
 
-fn is_patient(members: &Map<String, Value>) -> bool {
-    members.get("resourceType").is_some_and(|kind| kind == "Patient")
+struct OfPatient;
+
+impl<'de> Visitor<'de> for OfPatient {
+    type Value = Identifiers;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("identifiers")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Identifiers, A::Error> {
+        let mut identifiers = Vec::new();
+        while let Some(identifier) = list.next_element()? {
+            identifiers.push(identifier);
+        }
+        Ok(Identifiers(identifiers))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Identifiers, A::Error> {
+        while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Identifiers::default())
+    }
 }
 
-fn of_json(patient: &Map<String, Value>) -> Option<Known> {
-    let id = patient.get("id")?.as_str()?.into();
-    let identifiers = patient.get("identifier")?.as_array()?.iter();
-    let text = |identifier: &Value, name: &str| Some(identifier.get(name)?.as_str()?.to_owned());
-    let pairs = identifiers.filter_map(|it| Some((text(it, "system")?, text(it, "value")?)));
-    Some(Known { id, numbers: numbers(pairs) })
+impl Resource {
+    fn tell(self, known: &mut Vec<Known>) {
+        if self.resource_type.as_deref() != Some("Patient") {
+            let resources = self.entry.into_iter().filter_map(|entry| entry.resource);
+            resources.for_each(|resource| resource.tell(known));
+            return;
+        }
+        let pairs = self.identifier.0.into_iter().filter_map(|it| Some((it.system?, it.value?)));
+        let numbers = numbers(pairs);
+        known.extend(self.id.map(|id| Known { id: id.into(), numbers }));
+    }
 }
 
 /// The NHS numbers among identifiers.
@@ -197,8 +246,15 @@ mod tests {
         ] {
             assert_eq!(told(&body), expected, "{name}: {body}");
         }
-        let both = format!("[{},{}]", json("17", "9000000009"), json("18", "9000000017"));
+        let both =
+            format!("{}}},{{\"resource\":{}", json("17", "9000000009"), json("18", "9000000017"));
         assert_eq!(told(&bundle(&both)), [("17".to_owned(), 1), ("18".to_owned(), 1)]);
+        let named = bundle(&json("17", "9000000009")).replacen(
+            '{',
+            r#"{"identifier":{"system":"x","value":{"y":1}},"#,
+            1,
+        );
+        assert_eq!(told(&named), one, "a bundle with an identifier of its own");
     }
 
     proptest! {
