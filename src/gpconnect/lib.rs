@@ -7,12 +7,13 @@
 //! request in any second of any year.
 //!
 //! The rooms in the order in which a request walks them: [`target`], [`headers`],
-//! [`interaction`], [`accreditation`], [`agreement`], [`token`], [`enablement`]; then [`forward`]
-//! for what goes out, or [`rejection`] and [`outcome`] for what comes back.
+//! [`interaction`], [`accreditation`], [`agreement`], [`token`], [`enablement`]; then [`caching`] and
+//! [`forward`] for what goes out, or [`rejection`] and [`outcome`] for what comes back.
 
 pub mod accreditation;
 pub mod agreement;
 pub mod body;
+pub mod caching;
 pub mod contract;
 pub mod decide;
 pub mod enablement;

@@ -25,6 +25,14 @@ impl Format {
         }
     }
 
+    /// Its media type, as `Accept` asks for it.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/fhir+json",
+            Self::Xml => "application/fhir+xml",
+        }
+    }
+
     /// The format of one media type, parameters aside.
     pub(crate) fn of_media_type(text: &str) -> Option<Self> {
         let essence = text.split(';').next().unwrap_or_default().trim();
@@ -167,7 +175,7 @@ pub fn check(wanted: Wanted, fields: &Fields<'_>, has_body: bool) -> Result<(), 
 
 /// Whether a body of this type can be FHIR: JSON or XML, and in UTF-8, so that gateway and provider
 /// read the same text.
-fn is_fhir_body(content_type: &str) -> bool {
+pub(crate) fn is_fhir_body(content_type: &str) -> bool {
     let charset = content_type.split(';').skip(1).find_map(|part| {
         let (name, value) = part.split_once('=')?;
         name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))

@@ -9,6 +9,7 @@ use super::{
     Verb::{self, Get, Post, Put},
     token_rules::{MIGRATE_DOCUMENT, MIGRATE_RECORD, RECORD, TokenRules, V0, V1},
 };
+use crate::caching::Subject;
 
 /// One GP Connect API call kind. Its facts stand in [`TABLE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,8 +55,8 @@ pub struct Interaction {
     pub path: &'static str,
     /// The scope that the token must request.
     pub scope: Scope,
-    /// Whether its answers may be kept: they hold no patient.
-    pub cacheable: bool,
+    /// What of it may be kept in the cache: only what holds no patient (gp-connect 13).
+    pub kept: Option<Subject>,
     /// With or without a side effect.
     pub kind: Kind,
     /// Which service root it uses.
@@ -70,18 +71,23 @@ pub struct Interaction {
     pub urn: &'static str,
 }
 
+const NEVER: Option<Subject> = None;
+const STATEMENT: Option<Subject> = Some(Subject::Statement);
+const ORGANISATION: Option<Subject> = Some(Subject::Organisation);
+const SEARCH: Option<Subject> = Some(Subject::Search);
+
 /// What every id begins with.
 const PREFIX: &str = "urn:nhs:names:services:gpconnect:";
 
 macro_rules! row {
-    ($id:ident, $verb:ident, $path:literal, $scope:ident, $cacheable:literal, $kind:ident,
+    ($id:ident, $verb:ident, $path:literal, $scope:ident, $kept:ident, $kind:ident,
      $capability:ident, $switch:ident, $token:ident, $in:literal, $rest:literal) => {
         Interaction {
             id: InteractionId::$id,
             verb: $verb,
             path: $path,
             scope: $scope,
-            cacheable: $cacheable,
+            kept: $kept,
             kind: $kind,
             capability: $capability,
             switch: Switch::$switch,
@@ -95,34 +101,34 @@ macro_rules! row {
 #[rustfmt::skip]
 /// Every interaction, in the order of [`InteractionId`].
 pub const TABLE: &[Interaction] = &[
-    //   id                      verb  path                                   scope             cached kind     capability    switch   token             1.2.7  id, after the common prefix
-    row!(ReadMetadata,              Get,  "metadata",                            OrganizationRead, true,  Query,   Foundations,  Never,   V1,               true,  "fhir:rest:read:metadata-1"),
-    row!(ReadPatient,               Get,  "Patient/{id}",                        PatientRead,      false, Query,   Foundations,  Whole,   V1,               true,  "fhir:rest:read:patient-1"),
-    row!(SearchPatient,             Get,  "Patient",                             PatientRead,      false, Query,   Foundations,  Whole,   V1,               true,  "fhir:rest:search:patient-1"),
-    row!(ReadPractitioner,          Get,  "Practitioner/{id}",                   OrganizationRead, false, Query,   Foundations,  Whole,   V1,               true,  "fhir:rest:read:practitioner-1"),
-    row!(SearchPractitioner,        Get,  "Practitioner",                        OrganizationRead, false, Query,   Foundations,  Whole,   V1,               true,  "fhir:rest:search:practitioner-1"),
-    row!(ReadOrganization,          Get,  "Organization/{id}",                   OrganizationRead, true,  Query,   Foundations,  Whole,   V1,               true,  "fhir:rest:read:organization-1"),
-    row!(SearchOrganization,        Get,  "Organization",                        OrganizationRead, true,  Query,   Foundations,  Whole,   V1,               true,  "fhir:rest:search:organization-1"),
-    row!(ReadLocation,              Get,  "Location/{id}",                       OrganizationRead, false, Query,   Foundations,  Whole,   V1,               true,  "fhir:rest:read:location-1"),
-    row!(RegisterPatient,           Post, "Patient/$gpc.registerpatient",        PatientWrite,     false, Command, Foundations,  Whole,   V1,               true,  "fhir:operation:gpc.registerpatient-1"),
-    row!(SearchSlot,                Get,  "Slot",                                OrganizationRead, false, Query,   Appointments, Own,     V1,               true,  "fhir:rest:search:slot-1"),
-    row!(ReadAppointment,           Get,  "Appointment/{id}",                    PatientRead,      false, Query,   Appointments, Own,     V1,               true,  "fhir:rest:read:appointment-1"),
-    row!(BookAppointment,           Post, "Appointment",                         PatientWrite,     false, Command, Appointments, Own,     V1,               true,  "fhir:rest:create:appointment-1"),
-    row!(AmendAppointment,          Put,  "Appointment/{id}",                    PatientWrite,     false, Command, Appointments, Own,     V1,               true,  "fhir:rest:update:appointment-1"),
-    row!(CancelAppointment,         Put,  "Appointment/{id}",                    PatientWrite,     false, Command, Appointments, Own,     V1,               true,  "fhir:rest:cancel:appointment-1"),
-    row!(SearchPatientAppointments, Get,  "Patient/{id}/Appointment",            PatientRead,      false, Query,   Appointments, Own,     V1,               true,  "fhir:rest:search:patient_appointments-1"),
-    row!(GetStructuredRecord,       Post, "Patient/$gpc.getstructuredrecord",    PatientRead,      false, Query,   Structured,   Own,     RECORD,           true,  "fhir:operation:gpc.getstructuredrecord-1"),
-    row!(ReadStructuredMetadata,    Get,  "metadata",                            OrganizationRead, true,  Query,   Structured,   Own,     V1,               true,  "structured:fhir:rest:read:metadata-1"),
-    row!(SearchHealthcareService,   Get,  "HealthcareService",                   OrganizationRead, false, Query,   Foundations,  Whole,   V1,               false, "fhir:rest:search:healthcareservice-1"),
-    row!(ReadHealthcareService,     Get,  "HealthcareService/{id}",              OrganizationRead, false, Query,   Foundations,  Whole,   V1,               false, "fhir:rest:read:healthcareservice-1"),
-    row!(ReadDocumentsMetadata,     Get,  "metadata",                            OrganizationRead, true,  Query,   Documents,    Own,     V1,               false, "documents:fhir:rest:read:metadata-1"),
-    row!(SearchDocumentsPatient,    Get,  "Patient",                             PatientRead,      false, Query,   Documents,    Own,     RECORD,           false, "documents:fhir:rest:search:patient-1"),
-    row!(SearchDocumentReference,   Get,  "Patient/{id}/DocumentReference",      PatientRead,      false, Query,   Documents,    Own,     RECORD,           false, "documents:fhir:rest:search:documentreference-1"),
-    row!(ReadBinary,                Get,  "Binary/{id}",                         PatientRead,      false, Query,   Documents,    Own,     RECORD,           false, "documents:fhir:rest:read:binary-1"),
-    row!(MigrateBinary,             Get,  "Binary/{id}",                         PatientRead,      false, Query,   Documents,    Never,   MIGRATE_DOCUMENT, false, "documents:fhir:rest:migrate:binary-1"),
-    row!(MigrateStructuredRecord,   Post, "Patient/$gpc.migratestructuredrecord", PatientRead,     false, Query,   Structured,   Never,   MIGRATE_RECORD,   false, "fhir:operation:gpc.migratestructuredrecord-1"),
-    row!(GetCareRecord,             Post, "Patient/$gpc.getcarerecord",          PatientRead,      false, Query,   Html,         Own,     V0,               false, "fhir:operation:gpc.getcarerecord"),
-    row!(ReadHtmlMetadata,          Get,  "metadata",                            OrganizationRead, true,  Query,   Html,         Own,     V0,               false, "fhir:rest:read:metadata"),
+    //   id                      verb  path                                   scope             kept          kind     capability    switch   token             1.2.7  id, after the common prefix
+    row!(ReadMetadata,              Get,  "metadata",                            OrganizationRead, STATEMENT,    Query,   Foundations,  Never,   V1,               true,  "fhir:rest:read:metadata-1"),
+    row!(ReadPatient,               Get,  "Patient/{id}",                        PatientRead,      NEVER,        Query,   Foundations,  Whole,   V1,               true,  "fhir:rest:read:patient-1"),
+    row!(SearchPatient,             Get,  "Patient",                             PatientRead,      NEVER,        Query,   Foundations,  Whole,   V1,               true,  "fhir:rest:search:patient-1"),
+    row!(ReadPractitioner,          Get,  "Practitioner/{id}",                   OrganizationRead, NEVER,        Query,   Foundations,  Whole,   V1,               true,  "fhir:rest:read:practitioner-1"),
+    row!(SearchPractitioner,        Get,  "Practitioner",                        OrganizationRead, NEVER,        Query,   Foundations,  Whole,   V1,               true,  "fhir:rest:search:practitioner-1"),
+    row!(ReadOrganization,          Get,  "Organization/{id}",                   OrganizationRead, ORGANISATION, Query,   Foundations,  Whole,   V1,               true,  "fhir:rest:read:organization-1"),
+    row!(SearchOrganization,        Get,  "Organization",                        OrganizationRead, SEARCH,       Query,   Foundations,  Whole,   V1,               true,  "fhir:rest:search:organization-1"),
+    row!(ReadLocation,              Get,  "Location/{id}",                       OrganizationRead, NEVER,        Query,   Foundations,  Whole,   V1,               true,  "fhir:rest:read:location-1"),
+    row!(RegisterPatient,           Post, "Patient/$gpc.registerpatient",        PatientWrite,     NEVER,        Command, Foundations,  Whole,   V1,               true,  "fhir:operation:gpc.registerpatient-1"),
+    row!(SearchSlot,                Get,  "Slot",                                OrganizationRead, NEVER,        Query,   Appointments, Own,     V1,               true,  "fhir:rest:search:slot-1"),
+    row!(ReadAppointment,           Get,  "Appointment/{id}",                    PatientRead,      NEVER,        Query,   Appointments, Own,     V1,               true,  "fhir:rest:read:appointment-1"),
+    row!(BookAppointment,           Post, "Appointment",                         PatientWrite,     NEVER,        Command, Appointments, Own,     V1,               true,  "fhir:rest:create:appointment-1"),
+    row!(AmendAppointment,          Put,  "Appointment/{id}",                    PatientWrite,     NEVER,        Command, Appointments, Own,     V1,               true,  "fhir:rest:update:appointment-1"),
+    row!(CancelAppointment,         Put,  "Appointment/{id}",                    PatientWrite,     NEVER,        Command, Appointments, Own,     V1,               true,  "fhir:rest:cancel:appointment-1"),
+    row!(SearchPatientAppointments, Get,  "Patient/{id}/Appointment",            PatientRead,      NEVER,        Query,   Appointments, Own,     V1,               true,  "fhir:rest:search:patient_appointments-1"),
+    row!(GetStructuredRecord,       Post, "Patient/$gpc.getstructuredrecord",    PatientRead,      NEVER,        Query,   Structured,   Own,     RECORD,           true,  "fhir:operation:gpc.getstructuredrecord-1"),
+    row!(ReadStructuredMetadata,    Get,  "metadata",                            OrganizationRead, STATEMENT,    Query,   Structured,   Own,     V1,               true,  "structured:fhir:rest:read:metadata-1"),
+    row!(SearchHealthcareService,   Get,  "HealthcareService",                   OrganizationRead, NEVER,        Query,   Foundations,  Whole,   V1,               false, "fhir:rest:search:healthcareservice-1"),
+    row!(ReadHealthcareService,     Get,  "HealthcareService/{id}",              OrganizationRead, NEVER,        Query,   Foundations,  Whole,   V1,               false, "fhir:rest:read:healthcareservice-1"),
+    row!(ReadDocumentsMetadata,     Get,  "metadata",                            OrganizationRead, STATEMENT,    Query,   Documents,    Own,     V1,               false, "documents:fhir:rest:read:metadata-1"),
+    row!(SearchDocumentsPatient,    Get,  "Patient",                             PatientRead,      NEVER,        Query,   Documents,    Own,     RECORD,           false, "documents:fhir:rest:search:patient-1"),
+    row!(SearchDocumentReference,   Get,  "Patient/{id}/DocumentReference",      PatientRead,      NEVER,        Query,   Documents,    Own,     RECORD,           false, "documents:fhir:rest:search:documentreference-1"),
+    row!(ReadBinary,                Get,  "Binary/{id}",                         PatientRead,      NEVER,        Query,   Documents,    Own,     RECORD,           false, "documents:fhir:rest:read:binary-1"),
+    row!(MigrateBinary,             Get,  "Binary/{id}",                         PatientRead,      NEVER,        Query,   Documents,    Never,   MIGRATE_DOCUMENT, false, "documents:fhir:rest:migrate:binary-1"),
+    row!(MigrateStructuredRecord,   Post, "Patient/$gpc.migratestructuredrecord", PatientRead,     NEVER,        Query,   Structured,   Never,   MIGRATE_RECORD,   false, "fhir:operation:gpc.migratestructuredrecord-1"),
+    row!(GetCareRecord,             Post, "Patient/$gpc.getcarerecord",          PatientRead,      NEVER,        Query,   Html,         Own,     V0,               false, "fhir:operation:gpc.getcarerecord"),
+    row!(ReadHtmlMetadata,          Get,  "metadata",                            OrganizationRead, STATEMENT,    Query,   Html,         Own,     V0,               false, "fhir:rest:read:metadata"),
 ];
 
 impl InteractionId {
@@ -195,7 +201,7 @@ mod tests {
     #[test]
     fn only_patient_free_interactions_are_cacheable() {
         let cacheable: Vec<_> =
-            TABLE.iter().filter(|row| row.cacheable).map(|row| row.path).collect();
+            TABLE.iter().filter(|row| row.kept.is_some()).map(|row| row.path).collect();
         let expected =
             ["metadata", "Organization/{id}", "Organization", "metadata", "metadata", "metadata"];
         assert_eq!(cacheable, expected);

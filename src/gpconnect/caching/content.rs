@@ -1,0 +1,215 @@
+//! What an answer says: whether it is the resource that was asked for, and nothing beside it. The
+//! whole body is read, so that half a document is never kept.
+
+use std::borrow::Cow;
+
+use quick_xml::{events::Event, reader::Reader};
+use serde::Deserialize;
+
+use super::{Extent, Question, Subject};
+use crate::media::Format;
+
+/// What a body holds, when it is what was asked for.
+pub(super) fn look(question: &Question, body: &[u8]) -> Option<Extent> {
+    let text = str::from_utf8(body).ok()?;
+    let found = match question.format() {
+        Format::Json => json(text)?,
+        Format::Xml => xml(text)?,
+    };
+    let subject = question.subject();
+    if !subject.is_answered_by(&found.resource) {
+        return None;
+    }
+    // Of a search nothing but organisations: a provider that answers with others answers another
+    // question, maybe about a patient.
+    let only_organisations = found.entries.iter().all(|resource| resource == "Organization");
+    match subject {
+        Subject::Statement | Subject::Organisation => Some(Extent::Full),
+        Subject::Search if !only_organisations => None,
+        Subject::Search if found.entries.is_empty() => Some(Extent::Nothing),
+        Subject::Search => Some(Extent::Full),
+    }
+}
+
+/// The types of a resource and of what its entries hold.
+#[derive(Default)]
+struct Found<'b> {
+    resource: Cow<'b, str>,
+    entries: Vec<Cow<'b, str>>,
+}
+
+fn json(text: &str) -> Option<Found<'_>> {
+    #[derive(Deserialize)]
+    struct Resource<'b> {
+        #[serde(borrow, rename = "resourceType")]
+        resource_type: Cow<'b, str>,
+        #[serde(borrow)]
+        entry: Option<Vec<Entry<'b>>>,
+    }
+
+    #[derive(Deserialize)]
+    struct Entry<'b> {
+        #[serde(borrow)]
+        resource: Typed<'b>,
+    }
+
+    #[derive(Deserialize)]
+    struct Typed<'b> {
+        #[serde(borrow, rename = "resourceType")]
+        resource_type: Cow<'b, str>,
+    }
+
+    let resource: Resource<'_> = serde_json::from_str(text).ok()?;
+    let entries = resource.entry.unwrap_or_default();
+    let entries = entries.into_iter().map(|entry| entry.resource.resource_type).collect();
+    Some(Found { resource: resource.resource_type, entries })
+}
+
+fn xml(text: &str) -> Option<Found<'static>> {
+    let mut reader = Reader::from_str(text);
+    let mut found = Found::default();
+    let mut entries = 0;
+    // The names of the elements that are open; how many they are more than matters, in `deeper`.
+    let (mut open, mut deeper) = (Vec::<String>::new(), 0_usize);
+    loop {
+        let event = reader.read_event().ok()?;
+        match &event {
+            Event::Start(start) | Event::Empty(start) => {
+                let name = start.name().into_inner().to_owned();
+                match open.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+                    [] if found.resource.is_empty() => found.resource = name.clone().into(),
+                    [] => return None,
+                    [_] if name == "entry" => entries += 1,
+                    [_, "entry", "resource"] => found.entries.push(name.clone().into()),
+                    _ => {}
+                }
+                let stays_open = matches!(event, Event::Start(_));
+                if stays_open && open.len() < 4 {
+                    open.push(name);
+                } else if stays_open {
+                    deeper += 1;
+                }
+            }
+            Event::End(_) if deeper > 0 => deeper -= 1,
+            Event::End(_) => drop(open.pop()?),
+            Event::DocType(_) => return None,
+            Event::Text(text) if open.is_empty() && !text.trim_ascii().is_empty() => return None,
+            Event::Eof => {
+                let is_whole = open.is_empty() && !found.resource.is_empty();
+                return (is_whole && entries == found.entries.len()).then_some(found);
+            }
+            Event::Text(_)
+            | Event::CData(_)
+            | Event::Comment(_)
+            | Event::Decl(_)
+            | Event::PI(_)
+            | Event::GeneralRef(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{facts::Fields, interaction::InteractionId};
+
+    fn question(subject: Subject, accept: &str) -> Question {
+        let search =
+            "Organization?identifier=https://fhir.nhs.uk/Id/ods-organization-code%7CA20047";
+        let (id, request) = match subject {
+            Subject::Statement => (InteractionId::ReadMetadata, "metadata"),
+            Subject::Organisation => (InteractionId::ReadOrganization, "Organization/17"),
+            Subject::Search => (InteractionId::SearchOrganization, search),
+        };
+        Question::of(id, request, &Fields::gather([("Accept", accept.as_bytes())])).unwrap()
+    }
+
+    /// gp-connect 13: what holds personal data is never kept, also when a provider answers with it.
+    #[test]
+    fn only_the_resource_that_was_asked_for_counts() {
+        use Subject::{Organisation, Search, Statement};
+        let (full, nothing, none) = (Some(Extent::Full), Some(Extent::Nothing), None);
+        for (subject, body, expected) in [
+            (Statement, r#"{"resourceType":"CapabilityStatement","x":[{}]}"#, full),
+            (Statement, r#"{"resourceType":"Conformance"}"#, full),
+            (Statement, r#"{"resourceType":"OperationOutcome"}"#, none),
+            (Statement, r#"{"resourceType":"CapabilityStatement""#, none),
+            (Statement, r#"{"resourceType":"CapabilityStatement"}{}"#, none),
+            (Statement, r#"{"resourceType":"CapabilityStatement","resourceType":"Patient"}"#, none),
+            (Statement, r#"{"x":1}"#, none),
+            (Statement, "", none),
+            (Organisation, r#"{"resourceType":"Organization","id":"17"}"#, full),
+            (Organisation, r#"{"resourceType":"Patient","id":"17"}"#, none),
+            (Organisation, r#"{"resourceType":"Bundle"}"#, none),
+            (Search, r#"{"resourceType":"Bundle","type":"searchset"}"#, nothing),
+            (Search, r#"{"resourceType":"Bundle","entry":[]}"#, nothing),
+            (Search, r#"{"resourceType":"Bundle","entry":null}"#, nothing),
+            (
+                Search,
+                r#"{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Organization"}}]}"#,
+                full,
+            ),
+            (
+                Search,
+                r#"{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Organization"}},{"resource":{"resourceType":"Patient"}}]}"#,
+                none,
+            ),
+            (Search, r#"{"resourceType":"Bundle","entry":[{}]}"#, none),
+            (Search, r#"{"resourceType":"Organization"}"#, none),
+        ] {
+            let found = look(&question(subject, "application/fhir+json"), body.as_bytes());
+            assert_eq!(found, expected, "{body}");
+        }
+        assert_eq!(look(&question(Statement, ""), b"\xff"), None);
+    }
+
+    /// gp-connect 13.
+    #[test]
+    fn xml_is_read_like_json() {
+        use Subject::{Organisation, Search, Statement};
+        let (full, nothing, none) = (Some(Extent::Full), Some(Extent::Nothing), None);
+        for (subject, body, expected) in [
+            (
+                Statement,
+                "<?xml version=\"1.0\"?>\n<CapabilityStatement xmlns=\"http://hl7.org/fhir\"><a/></CapabilityStatement>\n",
+                full,
+            ),
+            (Statement, "<CapabilityStatement/>", full),
+            (Statement, "<CapabilityStatement>", none),
+            (Statement, "<CapabilityStatement></Other>", none),
+            (Statement, "<CapabilityStatement/><Patient/>", none),
+            (Statement, "<!DOCTYPE a><CapabilityStatement/>", none),
+            (Statement, "<CapabilityStatement/>x", none),
+            (Statement, "", none),
+            (Organisation, "<Organization><id value=\"17\"/></Organization>", full),
+            (Organisation, "<Patient/>", none),
+            (Search, "<Bundle><type value=\"searchset\"/></Bundle>", nothing),
+            (
+                Search,
+                "<Bundle><entry><resource><Organization><name/></Organization></resource></entry></Bundle>",
+                full,
+            ),
+            (
+                Search,
+                "<Bundle><entry><resource><Organization/></resource></entry><entry><resource><Patient><entry/></Patient></resource></entry></Bundle>",
+                none,
+            ),
+            (Search, "<Bundle><entry/></Bundle>", none),
+            (Search, "<Bundle><entry><link/></entry></Bundle>", none),
+            (Search, "<OperationOutcome/>", none),
+        ] {
+            let found = look(&question(subject, "application/fhir+xml"), body.as_bytes());
+            assert_eq!(found, expected, "{body}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_body_panics(body in ".{0,60}", xml in "[<>/a-zA-Z \"=!?&;]{0,60}") {
+            for accept in ["application/fhir+json", "application/fhir+xml"] {
+                look(&question(Subject::Search, accept), body.as_bytes());
+                look(&question(Subject::Search, accept), xml.as_bytes());
+            }
+        }
+    }
+}
