@@ -47,9 +47,8 @@ pub(super) struct Start<'s> {
 pub(super) struct Epoch {
     folder: PathBuf,
     number: u64,
+    /// The segment that is written, locked: it tells others that this epoch is being written.
     file: File,
-    /// The first segment, locked: it tells other gateways that this epoch is being written.
-    _lock: File,
     tree: Edge,
     /// The trace of the last record.
     last: String,
@@ -75,13 +74,10 @@ impl Epoch {
 
     fn begin_at(start: Start<'_>, place: Place) -> io::Result<Self> {
         let file = create(&start.folder, place)?;
-        let lock = file.try_clone()?;
-        lock.try_lock().map_err(io::Error::from)?;
         let mut epoch = Self {
             folder: start.folder,
             number: start.number,
             file,
-            _lock: lock,
             tree: Edge::default(),
             last: segment::no_trace(),
             key: Zeroizing::new([0; 32]),
@@ -192,5 +188,8 @@ impl Epoch {
 
 fn create(folder: &std::path::Path, first: Place) -> io::Result<File> {
     let path = folder.join(segment::name(first));
-    File::options().append(true).create_new(true).mode(0o600).open(path)
+    let file = File::options().append(true).create_new(true).mode(0o600).open(path)?;
+    // Who looks whether it is locked has it for a moment.
+    file.lock()?;
+    Ok(file)
 }

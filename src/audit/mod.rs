@@ -3,9 +3,9 @@
 //!
 //! A request's own thread encodes its [`record`] and puts it into the [`queue`]; the one thread of
 //! the [`writer`] gives records their place in an [`epoch`] and makes them durable together. An epoch
-//! is a tree ([`tree`]) over lines in files ([`segment`]), of which signed [`checkpoint`]s leave the
-//! machine ([`witness`]). [`verify`] needs nothing but the files and a public key. What a caller wrote
-//! is encrypted with a key that only others can open ([`age`]); [`keys`] are files.
+//! is a tree ([`tree`]) over lines in files ([`segment`], [`lines`]), of which signed [`checkpoint`]s
+//! leave the machine ([`witness`]). [`verify`] needs nothing but the files and a public key. What a
+//! caller wrote is encrypted with a key that only others can open ([`age`]); [`keys`] are files.
 //!
 //! `docs/audit.md` describes the format and what it holds against whom.
 
@@ -13,6 +13,7 @@ pub mod age;
 pub mod checkpoint;
 mod epoch;
 pub mod keys;
+pub mod lines;
 pub mod note;
 mod place;
 mod queue;

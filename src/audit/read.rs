@@ -1,10 +1,6 @@
 //! Reads the records of a journal, and opens what is sealed in them.
 
-use std::{
-    fs::File,
-    io::{self, BufReader},
-    path::Path,
-};
+use std::{io, path::Path};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use openssl::symm::{Cipher, decrypt_aead};
@@ -14,6 +10,7 @@ use super::{
     age::Identity,
     checkpoint::Checkpoint,
     epoch::{DataKey, nonce},
+    lines::{Lines, Piece},
     note::{self, Verifier},
     place::Place,
     recovery,
@@ -21,14 +18,24 @@ use super::{
     tree::{self, Hash},
 };
 
-/// Calls `each` with the bytes of every record, in order, until it says no.
+/// Records that can't be read although a segment with their numbers is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// The first of them.
+    pub from: Place,
+    /// The file and what is wrong with it.
+    pub why: String,
+}
+
+/// Calls `each` with the bytes of every record, in order, until it says no. What could not be read
+/// is given back.
 ///
 /// # Errors
-/// When a file can't be read.
+/// When a file can't be read, or the first error of `each`.
 pub fn each(
     folder: &Path,
     each: impl FnMut(&Line<'_>, &[u8]) -> io::Result<bool>,
-) -> io::Result<()> {
+) -> io::Result<Vec<Lost>> {
     each_from(folder, Place { epoch: 0, seq: 0 }, each)
 }
 
@@ -36,30 +43,62 @@ pub fn each(
 /// its beginning, where its key is.
 ///
 /// # Errors
-/// When a file can't be read.
+/// As [`each`].
 pub fn each_from(
     folder: &Path,
     from: Place,
     mut each: impl FnMut(&Line<'_>, &[u8]) -> io::Result<bool>,
-) -> io::Result<()> {
+) -> io::Result<Vec<Lost>> {
+    let mut lost = Vec::new();
     for segments in segment::list(folder)?.into_values() {
         let is_past = |segment: &&Segment| segment.first <= from;
         let past = segments.iter().skip(1).filter(is_past).count();
         let is_over = segments.first().is_some_and(|segment| segment.first.epoch < from.epoch);
-        for segment in segments.into_iter().skip(if is_over { usize::MAX } else { past }) {
-            let mut file = BufReader::with_capacity(1 << 20, File::open(&segment.path)?);
-            let mut line = Vec::new();
-            while segment::next(&mut file, &mut line)? == Some(true) {
-                // What is no record is for `verify` to name.
-                if let Some(read) = Line::read(&line)
-                    && !each(&read, &line)?
-                {
-                    return Ok(());
-                }
+        for segment in segments.iter().skip(if is_over { usize::MAX } else { past }) {
+            if !each_of(segment, &mut lost, &mut each)? {
+                return Ok(lost);
             }
         }
     }
-    Ok(())
+    Ok(lost)
+}
+
+/// Calls `each` with the bytes of every record of one segment, in order, until it says no: then this
+/// is false. What could not be read is added to `lost`.
+///
+/// # Errors
+/// As [`each`].
+pub fn each_of(
+    segment: &Segment,
+    lost: &mut Vec<Lost>,
+    mut each: impl FnMut(&Line<'_>, &[u8]) -> io::Result<bool>,
+) -> io::Result<bool> {
+    let mut next = segment.first;
+    let mut lines = match Lines::open(segment) {
+        Ok(lines) => lines,
+        // It was there a moment ago.
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
+            let why = format!("{}: was removed", segment.path.display());
+            lost.push(Lost { from: next, why });
+            return Ok(true);
+        }
+        Err(fault) => return Err(fault),
+    };
+    while let Some(piece) = lines.piece()? {
+        match piece {
+            Piece::Line(line) => {
+                // What is no record is for `verify` to name.
+                let Some(read) = Line::read(line) else { continue };
+                next = Place { seq: read.place.seq + 1, ..read.place };
+                if !each(&read, line)? {
+                    return Ok(false);
+                }
+            }
+            Piece::Torn(_) => {}
+            Piece::Lost(why) => lost.push(Lost { from: next, why }),
+        }
+    }
+    Ok(true)
 }
 
 /// A record from which on there are at least `count` more, or the first one: where to begin for the
@@ -139,13 +178,12 @@ pub enum NotProven {
 pub fn prove(folder: &Path, place: Place, keys: &[Verifier]) -> Result<String, NotProven> {
     let (mut leaves, mut record) = (Vec::<Hash>::new(), None);
     for segment in segment::list(folder)?.remove(&place.epoch).unwrap_or_default() {
-        let mut file = BufReader::with_capacity(1 << 20, File::open(&segment.path)?);
-        let mut line = Vec::new();
-        while segment::next(&mut file, &mut line)? == Some(true) {
+        let mut lines = Lines::open(&segment)?;
+        while let Some(Piece::Line(line)) = lines.piece()? {
             if leaves.len() as u64 == place.seq {
-                record = Some(line.clone());
+                record = Some(line.to_vec());
             }
-            leaves.push(tree::leaf(&line));
+            leaves.push(tree::leaf(line));
         }
     }
     let record = record.ok_or(NotProven::NoSuchRecord)?;

@@ -3,12 +3,13 @@
 
 use std::{
     collections::BTreeSet,
-    fs::File,
-    io::{self, BufRead as _, BufReader, Read as _},
+    fs::{File, TryLockError},
+    io,
     path::Path,
 };
 
 use super::{
+    lines::{Lines, Piece},
     place::Place,
     segment::{self, End, Head, Line, Previous, Segment},
     tree::{self, Edge},
@@ -40,7 +41,7 @@ pub(super) fn look(folder: &Path) -> io::Result<Found> {
         if settled.contains(&number) {
             continue;
         }
-        if is_running(&segments)? {
+        if is_written(folder, number, &segments)? {
             let running = Previous {
                 epoch: number,
                 ended: End::Running,
@@ -59,22 +60,44 @@ pub(super) fn look(folder: &Path) -> io::Result<Found> {
     Ok(found)
 }
 
-/// Whether another process has the epoch's lock.
-fn is_running(segments: &[Segment]) -> io::Result<bool> {
-    let Some(first) = segments.first() else { return Ok(false) };
-    match File::open(&first.path)?.try_lock() {
-        Ok(()) => Ok(false),
-        Err(std::fs::TryLockError::WouldBlock) => Ok(true),
-        Err(std::fs::TryLockError::Error(fault)) => Err(fault),
+/// Whether a process writes the epoch, which may go on in another segment meanwhile.
+pub(super) fn is_written(folder: &Path, epoch: u64, segments: &[Segment]) -> io::Result<bool> {
+    let mut segments = segments.to_vec();
+    loop {
+        if is_locked(&segments)? {
+            return Ok(true);
+        }
+        let again = segment::list(folder)?.remove(&epoch).unwrap_or_default();
+        if again.last() == segments.last() {
+            return Ok(false);
+        }
+        segments = again;
     }
+}
+
+/// Whether a process has the lock of one of them: whoever writes an epoch has that of its segment.
+fn is_locked(segments: &[Segment]) -> io::Result<bool> {
+    // In their order: a lock is taken on the next segment before that of the last is given up.
+    for segment in segments {
+        let locked = File::open(&segment.path).map(|file| file.try_lock_shared());
+        match locked {
+            Ok(Ok(())) => {}
+            Ok(Err(TryLockError::WouldBlock)) => return Ok(true),
+            Ok(Err(TryLockError::Error(fault))) => return Err(fault),
+            // It was closed and compressed.
+            Err(fault) if fault.kind() == io::ErrorKind::NotFound => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(false)
 }
 
 /// The head of a segment, when it is whole.
 pub(super) fn head_of(segment: &Segment) -> io::Result<Option<Head>> {
-    let mut line = Vec::new();
-    // A head names at most every request that was under way.
-    BufReader::new(File::open(&segment.path)?.take(64 << 20)).read_until(b'\n', &mut line)?;
-    Ok(line.strip_suffix(b"\n").and_then(head))
+    Ok(match Lines::open(segment)?.piece()? {
+        Some(Piece::Line(line)) => head(line),
+        Some(Piece::Torn(_) | Piece::Lost(_)) | None => None,
+    })
 }
 
 /// What a head record says.
@@ -108,11 +131,11 @@ fn last_segment(number: u64, segments: &[Segment]) -> io::Result<Last> {
 
 /// Reads a segment up to the first line that is not whole, or not where it should be.
 fn read_on(number: u64, segment: &Segment, mut last: Last) -> io::Result<Last> {
-    let mut file = BufReader::with_capacity(1 << 20, File::open(&segment.path)?);
-    let (mut line, mut before) = (Vec::new(), None::<String>);
-    while segment::next(&mut file, &mut line)? == Some(true) {
+    let mut lines = Lines::open(segment)?;
+    let mut before = None::<String>;
+    while let Some(Piece::Line(line)) = lines.piece()? {
         let expected = Place { epoch: number, seq: last.tree.size() };
-        let Some(read) = Line::read(&line).filter(|read| read.place == expected) else { break };
+        let Some(read) = Line::read(line).filter(|read| read.place == expected) else { break };
         // The first line's own trace is of a record in another file.
         if before.as_ref().is_some_and(|before| before != read.before) {
             break;
@@ -129,7 +152,7 @@ fn read_on(number: u64, segment: &Segment, mut last: Last) -> io::Result<Last> {
             _ => {}
         }
         last.stopped = read.kind == "end";
-        let leaf = tree::leaf(&line);
+        let leaf = tree::leaf(line);
         last.tree.push(leaf);
         before = Some(segment::trace(&leaf));
     }

@@ -1,14 +1,13 @@
 //! The files of a journal: how they are named, and how their lines begin.
 //!
 //! `00000003-000000001204.segment` holds records of epoch 3 from number 1204 on, one JSON object a
-//! line. A leaf of the tree is a line without its line end. What a line begins with is written by
+//! line; once it is closed it is compressed, to `00000003-000000001204.segment.zst`. A leaf of the tree is a line without its line end. What a line begins with is written by
 //! the journal itself in a fixed order, so that a record's place can be read without parsing all of
 //! it.
 
 use std::{
-    collections::BTreeMap,
-    fs,
-    io::{self, BufRead},
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -26,9 +25,19 @@ use super::{
 pub struct Segment {
     /// Its first record.
     pub first: Place,
-    /// Where it is.
+    /// Where it is as long as it is not compressed.
     pub path: PathBuf,
 }
+
+impl Segment {
+    /// Where it is when it is compressed.
+    pub fn compressed(&self) -> PathBuf {
+        self.path.with_added_extension(COMPRESSED)
+    }
+}
+
+/// What is behind the name of a segment that is compressed.
+const COMPRESSED: &str = "zst";
 
 /// The name of a segment whose first record is that one.
 pub fn name(first: Place) -> String {
@@ -46,19 +55,27 @@ fn first_of(file_name: &str) -> Option<Place> {
     (name(first) == file_name).then_some(first)
 }
 
-/// The segments in a folder by epoch, each epoch's in their order.
+/// The segments in a folder, in either form, by epoch, each epoch's in their order.
 ///
 /// # Errors
 /// When the folder can't be read.
 pub fn list(folder: &Path) -> io::Result<BTreeMap<u64, Vec<Segment>>> {
-    let mut epochs = BTreeMap::<u64, Vec<Segment>>::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if let Some(first) = entry.file_name().to_str().and_then(first_of) {
-            epochs.entry(first.epoch).or_default().push(Segment { first, path: entry.path() });
+    let mut found = BTreeSet::new();
+    // Twice: of one that is compressed meanwhile a single look may see neither form.
+    for _ in 0..2 {
+        for entry in fs::read_dir(folder)? {
+            let name = entry?.file_name();
+            let Some(name) = name.to_str() else { continue };
+            let plain = Path::new(name).extension().filter(|extension| *extension == COMPRESSED);
+            let plain = plain.and_then(|_| Path::new(name).file_stem()?.to_str()).unwrap_or(name);
+            found.extend(first_of(plain));
         }
     }
-    epochs.values_mut().for_each(|segments| segments.sort());
+    let mut epochs = BTreeMap::<u64, Vec<Segment>>::new();
+    for first in found {
+        let path = folder.join(name(first));
+        epochs.entry(first.epoch).or_default().push(Segment { first, path });
+    }
     Ok(epochs)
 }
 
@@ -199,23 +216,6 @@ fn number(text: &str) -> Option<(u64, &str)> {
     Some((digits.parse().ok()?, rest))
 }
 
-/// Reads the next line, without its line end, into `line`. None at the end of the file; false for a
-/// last line without a line end.
-///
-/// # Errors
-/// When the file can't be read.
-pub fn next(file: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<bool>> {
-    line.clear();
-    if file.read_until(b'\n', line)? == 0 {
-        return Ok(None);
-    }
-    let whole = line.last() == Some(&b'\n');
-    if whole {
-        line.pop();
-    }
-    Ok(Some(whole))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,12 +248,24 @@ mod tests {
         for (epoch, seq) in places {
             fs::write(folder.path().join(name(Place { epoch, seq })), "").unwrap();
         }
-        for other in ["1-0.segment", "00000001.checkpoints", "x", "00000001-0000000000ab.segment"] {
+        // One in both forms is one segment.
+        for (epoch, seq) in [(1, 500), (1, 900)] {
+            let name = format!("{}.zst", name(Place { epoch, seq }));
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        for other in [
+            "1-0.segment",
+            "00000001.checkpoints",
+            "x",
+            "00000001-0000000000ab.segment",
+            "00000001-000000000100.segment.zst.zst",
+            "00000001-000000000100.segment.part",
+        ] {
             fs::write(folder.path().join(other), "").unwrap();
         }
         let found = list(folder.path()).unwrap();
         let found: Vec<_> = found.into_values().flatten().map(|segment| segment.first).collect();
-        let expected = [(1, 0), (1, 500), (2, 0), (10, 0)];
+        let expected = [(1, 0), (1, 500), (1, 900), (2, 0), (10, 0)];
         assert_eq!(found, expected.map(|(epoch, seq)| Place { epoch, seq }));
     }
 }

@@ -1,6 +1,7 @@
 //! The journal as a whole, in a folder of its own: what it writes, how it starts again, and what
 //! `verify` says of each change.
 
+mod compressed;
 mod faults;
 mod tampering;
 

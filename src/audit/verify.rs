@@ -3,9 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt,
-    fs::{self, File},
-    io::{self, BufReader},
+    fmt, fs, io,
     path::Path,
 };
 
@@ -14,6 +12,7 @@ use serde::Serialize;
 
 use super::{
     checkpoint::{Checkpoint, NotACheckpoint},
+    lines::{Lines, Piece},
     note::{self, NotSigned, Verifier},
     place::Place,
     recovery,
@@ -103,13 +102,14 @@ pub fn verify(
     }
     let known = epochs.keys().chain(statements.keys()).chain(ends.keys()).copied();
     let last = known.max().unwrap_or_default();
-    let mut open = BTreeSet::new();
+    let mut open = Open::default();
     for number in 1..=last {
         let segments = epochs.get(&number).map(Vec::as_slice).unwrap_or_default();
         let statements = statements.remove(&number).unwrap_or_default();
         if segments.is_empty() {
             if ends.get(&number).is_none_or(|end| end.size != Some(0)) {
                 report.faults.push(fault(number, None, "all of its files are missing"));
+                open.unread(number, 0, u64::MAX);
             }
             continue;
         }
@@ -119,7 +119,7 @@ pub fn verify(
     if let Some(what) = (last == 0).then(|| "there is no journal here".to_owned()) {
         report.faults.push(Fault { epoch: None, from: None, to: None, what });
     }
-    for intent in open.iter().filter(|intent| intent.epoch < last) {
+    for intent in open.intents.iter().filter(|intent| intent.epoch < last) {
         let what = "has no outcome";
         report.notes.push(fault(intent.epoch, Some((intent.seq, intent.seq)), what));
     }
@@ -170,6 +170,26 @@ fn collect(
     }
 }
 
+/// Intents that had no outcome yet.
+#[derive(Default)]
+struct Open {
+    intents: BTreeSet<Place>,
+    /// From which to which record it is not known what there was.
+    unread: Vec<(Place, Place)>,
+}
+
+impl Open {
+    fn unread(&mut self, epoch: u64, from: u64, to: u64) {
+        self.unread.push((Place { epoch, seq: from }, Place { epoch, seq: to }));
+    }
+
+    /// Takes an outcome for an intent; false when that was not open.
+    fn close(&mut self, intent: Place) -> bool {
+        self.intents.remove(&intent)
+            || self.unread.iter().any(|(from, to)| (*from..=*to).contains(&intent))
+    }
+}
+
 /// One epoch, record by record.
 struct Walk<'w> {
     epoch: u64,
@@ -178,14 +198,21 @@ struct Walk<'w> {
     end: Option<&'w Previous>,
     is_last: bool,
     tree: Edge,
+    /// Whether `tree` is that of all records before: not behind a gap, until the head of a segment
+    /// says what the tree was.
+    follows: bool,
     /// The number that the next record should have.
     expected: u64,
-    /// The trace of the last record that was read.
-    trace: String,
-    /// The last size at which a statement held.
+    /// The trace of the last record, when that was read.
+    trace: Option<String>,
+    /// Why the records before the next one could not be read.
+    lost: Option<String>,
+    /// The last size at which a statement held, and the records that were read since then.
     held: u64,
+    since_held: u64,
+    /// The last head of a segment.
+    head: u64,
     checked: usize,
-    differs: bool,
 }
 
 impl<'w> Walk<'w> {
@@ -202,50 +229,74 @@ impl<'w> Walk<'w> {
             end,
             is_last,
             tree: Edge::default(),
+            follows: true,
             expected: 0,
-            trace: segment::no_trace(),
+            trace: Some(segment::no_trace()),
+            lost: None,
             held: 0,
+            since_held: 0,
+            head: 0,
             checked: 0,
-            differs: false,
         }
     }
 
-    fn size(&self) -> Option<u64> {
+    /// How many records there are to this point.
+    fn size(&self) -> u64 {
+        if self.follows { self.tree.size() } else { self.expected }
+    }
+
+    /// How many a later epoch says that there are.
+    fn whole_size(&self) -> Option<u64> {
         self.end.and_then(|end| end.size)
     }
 
-    fn run(
-        mut self,
-        segments: &[Segment],
-        open: &mut BTreeSet<Place>,
-        report: &mut Report,
-    ) -> io::Result<()> {
+    fn run(mut self, segments: &[Segment], open: &mut Open, report: &mut Report) -> io::Result<()> {
         report.epochs += 1;
         self.check_statements(report);
-        let (mut line, mut void) = (Vec::new(), 0_u64);
+        let mut void = 0_u64;
         for segment in segments {
+            let mut lines = match Lines::open(segment) {
+                Ok(lines) => lines,
+                // It was there a moment ago; what follows will say what is missing.
+                Err(fault) if fault.kind() == io::ErrorKind::NotFound => continue,
+                Err(fault) => return Err(fault),
+            };
             if segment.first.seq != self.expected {
-                self.jump(segment.first.seq, "the segment that follows begins elsewhere", report);
+                self.jump(
+                    segment.first.seq,
+                    "the segment that follows begins elsewhere",
+                    open,
+                    report,
+                );
             }
-            let mut file = BufReader::with_capacity(1 << 20, File::open(&segment.path)?);
-            while let Some(whole) = segment::next(&mut file, &mut line)? {
-                if self.size() == Some(self.tree.size()) {
-                    void += 1;
-                } else if whole {
-                    self.record(&line, segment, open, report);
-                } else {
-                    self.torn(report);
+            while let Some(piece) = lines.piece()? {
+                match piece {
+                    _ if self.whole_size() == Some(self.size()) => void += 1,
+                    Piece::Lost(why) => self.lose(why),
+                    Piece::Line(line) => self.record(line, segment, open, report),
+                    Piece::Torn(_) => self.torn(report),
                 }
             }
         }
         if void > 0 {
-            let at = self.tree.size();
+            let at = self.size();
             let what = "is void: it was not durable when its epoch ended";
             report.notes.push(fault(self.epoch, Some((at, at + void - 1)), what));
         }
-        report.records += self.tree.size();
-        self.finish(report);
+        self.finish(open, report);
         Ok(())
+    }
+
+    /// Here the tree and the traces break off.
+    fn lose(&mut self, why: String) {
+        self.lost.get_or_insert(why);
+        self.break_off();
+        self.trace = None;
+    }
+
+    fn break_off(&mut self) {
+        self.follows = false;
+        self.since_held = 0;
     }
 
     /// A last line without a line end: it is being written, or was when the gateway was killed.
@@ -258,13 +309,7 @@ impl<'w> Walk<'w> {
         }
     }
 
-    fn record(
-        &mut self,
-        line: &[u8],
-        segment: &Segment,
-        open: &mut BTreeSet<Place>,
-        report: &mut Report,
-    ) {
+    fn record(&mut self, line: &[u8], segment: &Segment, open: &mut Open, report: &mut Report) {
         let leaf = tree::leaf(line);
         let at = (self.expected, self.expected);
         match Line::read(line) {
@@ -274,40 +319,54 @@ impl<'w> Walk<'w> {
                 self.expected += 1;
             }
             Some(read) => {
-                self.check_place(&read, report);
+                self.check_place(&read, open, report);
                 self.check_content(line, &read, segment, open, report);
                 if read.place.epoch == self.epoch {
                     self.expected = read.place.seq + 1;
                 }
             }
         }
-        self.trace = segment::trace(&leaf);
+        self.trace = Some(segment::trace(&leaf));
         self.tree.push(leaf);
+        report.records += 1;
+        self.since_held += 1;
         self.check_statements(report);
     }
 
-    fn check_place(&mut self, read: &Line<'_>, report: &mut Report) {
+    fn check_place(&mut self, read: &Line<'_>, open: &mut Open, report: &mut Report) {
         let Place { epoch, seq } = read.place;
         let here = Some((self.expected, self.expected));
         if epoch != self.epoch {
             let what = format!("in its place stands {} of another epoch", read.place);
             report.faults.push(fault(self.epoch, here, what));
         } else if seq > self.expected {
-            self.jump(seq, "missing", report);
+            self.jump(seq, "missing", open, report);
         } else if seq < self.expected {
             let what = format!("stands behind {} again, or was moved there", self.expected - 1);
             report.faults.push(fault(self.epoch, Some((seq, seq)), what));
-        } else if read.before != self.trace {
+        } else if self.trace.as_deref().is_some_and(|trace| trace != read.before) {
             let before = seq.saturating_sub(1);
             let what = "was changed: the next record has another trace of it";
             report.faults.push(fault(self.epoch, Some((before, before)), what));
         }
+        if let Some(why) = self.lost.take() {
+            let what =
+                format!("its file is damaged before this record, but none is missing: {why}");
+            report.faults.push(fault(self.epoch, here, what));
+        }
     }
 
-    fn jump(&mut self, to: u64, what: &str, report: &mut Report) {
+    fn jump(&mut self, to: u64, what: &str, open: &mut Open, report: &mut Report) {
         if to > self.expected {
-            let what = if what == "missing" { "missing" } else { "missing: their segment is gone" };
+            let what = match self.lost.take() {
+                Some(why) => format!("lost: {why}"),
+                None if what == "missing" => what.into(),
+                None => "missing: their segment is gone".into(),
+            };
             report.faults.push(fault(self.epoch, Some((self.expected, to - 1)), what));
+            open.unread(self.epoch, self.expected, to - 1);
+            self.trace = None;
+            self.break_off();
         } else {
             report.faults.push(fault(self.epoch, Some((to, to)), what));
         }
@@ -315,29 +374,25 @@ impl<'w> Walk<'w> {
     }
 
     fn check_content(
-        &self,
+        &mut self,
         line: &[u8],
         read: &Line<'_>,
         segment: &Segment,
-        open: &mut BTreeSet<Place>,
+        open: &mut Open,
         report: &mut Report,
     ) {
         let here = Some((read.place.seq, read.place.seq));
         match (read.kind, read.intent) {
             ("intent", _) => {
-                open.insert(read.place);
+                open.intents.insert(read.place);
             }
-            ("outcome", Some(intent)) if !open.remove(&intent) => {
+            ("outcome", Some(intent)) if !open.close(intent) => {
                 let what = format!("is the outcome of {intent}, which is no open intent");
                 report.faults.push(fault(self.epoch, here, what));
             }
             ("epoch" | "segment", _) => {
-                let head = recovery::head(line);
-                let edge = head.and_then(|head| head.tree(read.place.seq));
-                if edge.as_ref() != Some(&self.tree) {
-                    let what = "begins a segment, but not behind the records before it";
-                    report.faults.push(fault(self.epoch, here, what));
-                }
+                let edge = recovery::head(line).and_then(|head| head.tree(read.place.seq));
+                self.check_edge(edge, read.place.seq, report);
                 if read.place != segment.first {
                     let what = "begins a segment, but not the one that it stands in";
                     report.faults.push(fault(self.epoch, here, what));
@@ -347,50 +402,101 @@ impl<'w> Walk<'w> {
         }
     }
 
+    /// Goes on with the tree that the head of a segment says there was before it. If that is not so,
+    /// no checkpoint behind it holds.
+    fn check_edge(&mut self, edge: Option<Edge>, at: u64, report: &mut Report) {
+        let Some(edge) = edge else {
+            let what = "begins a segment, but does not say behind which records";
+            report.faults.push(fault(self.epoch, Some((at, at)), what));
+            return;
+        };
+        if self.follows && edge != self.tree {
+            let from = self.head.max(self.held).min(at.saturating_sub(1));
+            let what = "are not what the segment behind them says: something here was changed";
+            report.faults.push(fault(self.epoch, Some((from, at.saturating_sub(1))), what));
+            self.break_off();
+        }
+        if !self.follows {
+            self.tree = edge;
+            self.follows = true;
+            self.check_statements(report);
+        }
+        self.head = at;
+    }
+
     /// Holds the tree against what was signed of it at this size.
     fn check_statements(&mut self, report: &mut Report) {
-        let size = self.tree.size();
+        let size = self.size();
         let mut root = None::<Hash>;
         while let Some(statement) = self.statements.get(self.checked)
-            && statement.size == size
+            && statement.size <= size
         {
             self.checked += 1;
+            if !self.follows || statement.size < size {
+                // It is of a tree that can't be had again: records of it are missing.
+                continue;
+            }
             if *root.get_or_insert_with(|| self.tree.root()) == statement.root {
-                if !self.differs {
-                    self.held = size;
-                    report.checkpoints += 1;
-                }
-            } else if !std::mem::replace(&mut self.differs, true) {
+                report.checkpoints += 1;
+                self.hold(size, report);
+            } else {
                 let records = (self.held, size.saturating_sub(1).max(self.held));
                 let what = "are not what a checkpoint was signed for: something here was changed";
                 report.faults.push(fault(self.epoch, Some(records), what));
+                self.break_off();
             }
         }
     }
 
-    fn finish(mut self, report: &mut Report) {
-        let size = self.tree.size();
-        if let Some(last) = self.statements.last().filter(|last| last.size > size) {
-            let what = "missing: a checkpoint covers them; the end was cut off, or an older copy put \
-                        back";
-            report.faults.push(fault(self.epoch, Some((size, last.size - 1)), what));
+    fn hold(&mut self, size: u64, report: &mut Report) {
+        self.held = size;
+        report.covered += std::mem::take(&mut self.since_held);
+    }
+
+    fn finish(mut self, open: &mut Open, report: &mut Report) {
+        let (size, whole_size) = (self.size(), self.whole_size());
+        let signed = self.statements.last().map_or(0, |last| last.size);
+        let told = whole_size.unwrap_or_default();
+        let gone = signed.max(told).checked_sub(1).filter(|last| *last >= size);
+        if gone.is_some() || self.lost.is_some() {
+            open.unread(self.epoch, size, u64::MAX);
         }
-        if let Some((end, wanted)) = self.end.zip(self.size()) {
-            let root = end.root.as_ref().and_then(|root| STANDARD.decode(root).ok());
-            if size < wanted {
-                let what = "missing: a later epoch says that they are there";
-                report.faults.push(fault(self.epoch, Some((size, wanted - 1)), what));
-            } else if root.is_none_or(|root| root != self.tree.root()) {
-                let what = "is not what a later epoch says of it";
-                report.faults.push(fault(self.epoch, None, what));
-            } else if !self.differs {
-                // What a later epoch says is covered by that epoch's checkpoints.
-                self.held = self.held.max(size);
+        match (self.lost.take(), gone) {
+            (Some(why), Some(last)) => {
+                let what = format!("lost: {why}");
+                report.faults.push(fault(self.epoch, Some((size, last)), what));
             }
-        } else if !self.is_last {
-            let what = "no later epoch says how it ended: it may still be written";
-            report.notes.push(fault(self.epoch, None, what));
+            (Some(why), None) => {
+                let what = format!("lost, with what followed it in its segment: {why}");
+                report.faults.push(fault(self.epoch, Some((size, size)), what));
+            }
+            (None, Some(last)) if signed >= told => {
+                let what = "missing: a checkpoint covers them; the end was cut off, or an older \
+                            copy put back";
+                report.faults.push(fault(self.epoch, Some((size, last)), what));
+            }
+            (None, Some(last)) => {
+                let what = "missing: a later epoch says that they are there";
+                report.faults.push(fault(self.epoch, Some((size, last)), what));
+            }
+            (None, None) => {}
         }
-        report.covered += self.held;
+        let Some((end, whole_size)) = self.end.zip(whole_size) else {
+            if !self.is_last {
+                let what = "no later epoch says how it ended: it may still be written";
+                report.notes.push(fault(self.epoch, None, what));
+            }
+            return;
+        };
+        if !self.follows || size < whole_size {
+            return;
+        }
+        let root = end.root.as_ref().and_then(|root| STANDARD.decode(root).ok());
+        if root.is_none_or(|root| root != self.tree.root()) {
+            report.faults.push(fault(self.epoch, None, "is not what a later epoch says of it"));
+        } else {
+            // What a later epoch says is covered by that epoch's checkpoints.
+            self.hold(size, report);
+        }
     }
 }

@@ -164,7 +164,9 @@ fn scan(
         Ok(keep != Keep::Last)
     };
     let read = read::each_from(&shown.folder, from, each);
-    read.map_err(|fault| format!("{}: {fault}", shown.folder.display()))?;
+    for lost in read.map_err(|fault| format!("{}: {fault}", shown.folder.display()))? {
+        complain(format!("Records from {} on can't be read: {}", lost.from, lost.why));
+    }
     Ok(found)
 }
 
