@@ -8,6 +8,7 @@ pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod directory;
+pub mod https;
 pub mod issuers;
 pub mod proxy;
 pub mod simulator;

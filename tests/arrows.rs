@@ -15,16 +15,16 @@ use syn::{UseTree, visit::Visit};
 /// of its own: the compiler keeps it pure.
 #[rustfmt::skip]
 const ROOMS: &[(&str, u8)] = &[
-    ("config", 1), ("telemetry", 2), ("directory", 3), ("audit", 3), ("cache", 3), ("limits", 3),
-    ("tls", 3),    ("issuers", 4), ("snapshot", 5), ("proxy", 6), ("admin", 6), ("simulator", 6),
-    ("cli", 7),
+    ("config", 1), ("telemetry", 2), ("https", 2), ("directory", 3), ("audit", 3), ("cache", 3),
+    ("limits", 3), ("tls", 3), ("issuers", 4), ("snapshot", 5), ("proxy", 6), ("admin", 6),
+    ("simulator", 6), ("cli", 7),
 ];
 
 /// Packages that only some rooms may name.
 const GUARDED: &[(&str, &[&str])] = &[
     ("pingora", &["proxy", "admin", "simulator", "cli"]),
-    ("hyper", &["issuers", "proxy", "admin", "simulator", "cli"]),
-    ("hyper_util", &["issuers", "proxy", "admin", "simulator", "cli"]),
+    ("hyper", &["https", "proxy", "admin", "simulator", "cli"]),
+    ("hyper_util", &["https", "proxy", "admin", "simulator", "cli"]),
     ("parking_lot", &["cli"]),
 ];
 

@@ -1,13 +1,12 @@
 //! Issuers of access tokens: whose signature is believed, where its keys are, and what its claims
 //! are called.
 
-use std::{fmt, path::Path, str::FromStr, time::Duration};
+use std::{path::Path, time::Duration};
 
 use gpconnect::{
     policy::{ClaimMapping, Confirmation, Issuer},
     token::access::{Algorithm, ClaimPath},
 };
-use http::Uri;
 
 use super::{
     finding::Notebook,
@@ -16,6 +15,7 @@ use super::{
     settings::KnownIssuer,
     tls::{TlsFile, file},
     unique::{Unique, distinct, unique},
+    url::KeysUrl,
 };
 
 /// An issuer of access tokens as it is configured.
@@ -45,62 +45,6 @@ pub enum KeySource {
         /// How old they become before they are fetched again.
         refresh: Duration,
     },
-}
-
-/// An https address, without user, password or fragment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeysUrl(Uri);
-
-/// Why a text was refused as a [`KeysUrl`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "expected an https address without user, password or \"#\", as in \
-     \"https://id.example/keys.json\""
-)]
-pub struct NotAKeysUrl;
-
-impl KeysUrl {
-    /// The host.
-    pub fn host(&self) -> &str {
-        self.0.host().unwrap_or_default()
-    }
-
-    /// The port.
-    pub fn port(&self) -> u16 {
-        self.0.port_u16().unwrap_or(443)
-    }
-
-    /// The host, and the port where it is not the usual one.
-    pub fn authority(&self) -> &str {
-        self.0.authority().map_or("", http::uri::Authority::as_str)
-    }
-
-    /// Path and query.
-    pub fn path(&self) -> &str {
-        self.0.path_and_query().map_or("/", http::uri::PathAndQuery::as_str)
-    }
-}
-
-impl FromStr for KeysUrl {
-    type Err = NotAKeysUrl;
-
-    fn from_str(text: &str) -> Result<Self, NotAKeysUrl> {
-        let uri = text.parse::<Uri>().ok().filter(|uri| {
-            let authority = uri.authority().map_or("@", http::uri::Authority::as_str);
-            uri.scheme_str() == Some("https")
-                && !text.contains('#')
-                && !authority.contains('@')
-                && !authority.ends_with(':')
-                && uri.port_u16() != Some(0)
-        });
-        uri.map(Self).ok_or(NotAKeysUrl)
-    }
-}
-
-impl fmt::Display for KeysUrl {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(out)
-    }
 }
 
 /// Reads each `[[issuer]]`; files lie relative to `folder`. Beside them what the

@@ -29,13 +29,14 @@ mod tests;
 mod tls;
 mod unique;
 mod units;
+mod url;
 mod wording;
 
 pub use authority::{NotAServerName, NotAnUpstreamAddress, ServerName, UpstreamAddress};
 pub use environment::Environment;
 pub use file::{read_bytes, read_file};
 pub use finding::{Finding, Listed, Located, Mistakes, Notebook, Origin, Place, Warnings};
-pub use issuers::{IssuerSettings, KeySource, KeysUrl};
+pub use issuers::{IssuerSettings, KeySource};
 pub use keys::{Absent, Form, Key, Kind};
 pub use label::{Label, NotALabel, NotATitle, Title};
 pub use node::Document;
@@ -49,3 +50,4 @@ pub use settings::{
 };
 pub use terminator::{Fingerprint, ListenerTerminator, NotAFingerprint, Pinned, UnixSocket};
 pub use tls::{ListenerTls, Profile, Refusal, TlsFile, UpstreamTls, Version};
+pub use url::{KeysUrl, NotAKeysUrl, NotAUrl, Url};

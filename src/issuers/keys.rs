@@ -14,14 +14,12 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use super::{
-    fetch::{LIMIT, fetch},
-    key_set::KeySet,
-};
+use super::{fetch::fetch, key_set::KeySet};
 use crate::{
     config::{IssuerSettings, KeySource, KeysUrl, TlsFile, read_bytes},
+    https::{ClientFiles, LIMIT, NoTls, connector},
     telemetry::IssuerMetrics,
-    tls::{ConsumerFiles, Expiry, Fault, Material, NoTls, Renewable, Renewal, consumer},
+    tls::{Expiry, Fault, Material, Renewable, Renewal},
 };
 
 /// How often a file is looked at: what changed is in use well within five seconds.
@@ -217,13 +215,13 @@ impl Fetched {
         refresh: Duration,
         at: &TlsFile,
     ) -> Result<Self, Vec<Fault>> {
-        let files = ConsumerFiles {
+        let files = ClientFiles {
             authorities: authorities.map(|file| file.path.clone()),
-            ..ConsumerFiles::default()
+            ..ClientFiles::default()
         };
-        let connector = consumer(&files).map_err(|error| {
+        let connector = connector(&files).map_err(|error| {
             let problem = match error {
-                NoTls::File(_, problem) => problem,
+                NoTls::File { problem, .. } => problem,
                 NoTls::Unusable(error) => format!("can't be used: {error}"),
             };
             vec![Fault { file: authorities.unwrap_or(at).clone(), problem }]

@@ -6,11 +6,11 @@ use openssl::{pkey::Id, stack::Stack, x509::X509Ref};
 
 use super::{
     certificate::{ClientCertificate, seconds},
-    connect::{NoTls, certificates},
     server::Acceptor,
     terminator::Terminator,
     trust::{Verifier, verify},
 };
+use crate::https::{NoTls, certificates};
 
 /// A certificate and what came of judging it.
 #[derive(Clone, Debug, PartialEq, Eq)]

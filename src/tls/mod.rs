@@ -8,7 +8,6 @@
 mod accepted;
 mod certificate;
 mod client;
-mod connect;
 mod examine;
 mod fault;
 pub mod field;
@@ -27,7 +26,6 @@ mod warnings;
 
 pub use certificate::{ClientCertificate, Expiry};
 pub use client::{Accepted, ClientTls, Credentials};
-pub use connect::{ConsumerFiles, NoTls, consumer};
 pub use examine::Examined;
 pub use fault::Fault;
 pub use refused::{NotAccepted, Refused};

@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use gpconnect::names::OdsCode;
 use thiserror::Error;
 
-use crate::tls::NoTls;
+use crate::https::NoTls;
 
 /// Why there is no whole answer. Each says what to do.
 #[derive(Debug, Error)]

@@ -20,14 +20,14 @@ use crate::{
         aliases, moment,
         token::author::{self, Purpose},
     },
-    tls::ConsumerFiles,
+    https::ClientFiles,
 };
 
 /// A request as it will be sent. `Debug` leaves out what may name a patient.
 pub(super) struct Plan {
     pub(super) gateway: Gateway,
     /// What proves us to it.
-    pub(super) files: ConsumerFiles,
+    pub(super) files: ClientFiles,
     pub(super) method: &'static str,
     pub(super) target: PathAndQuery,
     /// What is shown.
@@ -63,7 +63,7 @@ impl Plan {
         let headers = head::headers(arguments, &route, body.as_ref(), &token);
         Ok(Self {
             gateway: place.gateway.clone(),
-            files: ConsumerFiles {
+            files: ClientFiles {
                 certificate: place.cert.clone(),
                 key: place.key.clone(),
                 authorities: place.ca.clone(),

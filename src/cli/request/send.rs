@@ -29,7 +29,7 @@ use super::{
     gateway::Gateway,
     plan::Plan,
 };
-use crate::tls::{ConsumerFiles, consumer};
+use crate::https::{ClientFiles, connector};
 
 /// An answer as it arrived. `Debug` leaves out what may name a patient.
 pub(super) struct Answer {
@@ -104,14 +104,14 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 async fn connect(plan: &Plan) -> Result<Box<dyn Io>, Unsendable> {
     let gateway = &plan.gateway;
-    if !gateway.secure && plan.files != ConsumerFiles::default() {
+    if !gateway.secure && plan.files != ClientFiles::default() {
         return Err(Unsendable::PlainGateway(gateway.url()));
     }
     let stream = tcp(gateway).await?;
     if !gateway.secure {
         return Ok(Box::new(stream));
     }
-    let connector = consumer(&plan.files)?;
+    let connector = connector(&plan.files)?;
     let failed =
         |reason: String| Unsendable::NoHandshake { address: gateway.authority.clone(), reason };
     let ssl = connector.configure().and_then(|it| it.into_ssl(&gateway.host));

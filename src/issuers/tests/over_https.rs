@@ -18,9 +18,10 @@ use tokio_openssl::SslStream;
 
 use super::*;
 use crate::{
-    issuers::fetch::{LIMIT, NotFetched, fetch},
+    https::{self, ClientFiles, LIMIT, NoAnswer},
+    issuers::fetch::{NotFetched, fetch},
     telemetry::Metrics,
-    tls::{ConsumerFiles, consumer, issue},
+    tls::issue,
 };
 
 /// What the server does with a request.
@@ -95,7 +96,7 @@ impl Server {
     async fn fetched(&self) -> Result<usize, NotFetched> {
         let authorities = Some(self.authority.path().join("ca.pem"));
         let connector =
-            consumer(&ConsumerFiles { authorities, ..ConsumerFiles::default() }).unwrap();
+            https::connector(&ClientFiles { authorities, ..ClientFiles::default() }).unwrap();
         fetch(&self.url(), &connector).await.map(|keys| keys.len())
     }
 }
@@ -141,7 +142,7 @@ async fn only_a_whole_key_set_counts() {
         ("a fault", answer("500 Internal Server Error", &good), "answered 500"),
         ("a page", answer("200 OK", "<html></html>"), "the answer holds no JSON Web Key Set"),
         ("compressed", answer("200 OK\r\nContent-Encoding: gzip", &good), "compressed"),
-        ("endless", Deed::Endless, "larger than 1 MiB"),
+        ("endless", Deed::Endless, "larger than 1024 KiB"),
         ("cut", Deed::Answer(broken.into_bytes()), "broke off"),
         ("no HTTP", Deed::Answer(b"hello\r\n\r\n".to_vec()), "no answer"),
     ] {
@@ -165,7 +166,7 @@ async fn a_silent_server_is_given_up() {
         tokio::time::advance(LIMIT).await;
     };
     let (fetched, ()) = tokio::join!(server.fetched(), wind);
-    assert!(matches!(fetched, Err(NotFetched::Late)));
+    assert!(matches!(fetched, Err(NotFetched::NoAnswer(NoAnswer::Late))));
 }
 
 /// The certificate of another authority.
@@ -175,14 +176,16 @@ async fn a_server_has_to_prove_its_name() {
     let server = Server::start(answer("200 OK", &set(&[key.jwk()]))).await;
     let other = Server::start(Deed::Silent).await;
     let authorities = Some(other.authority.path().join("ca.pem"));
-    let connector = consumer(&ConsumerFiles { authorities, ..ConsumerFiles::default() }).unwrap();
+    let connector =
+        https::connector(&ClientFiles { authorities, ..ClientFiles::default() }).unwrap();
     let told = fetch(&server.url(), &connector).await.unwrap_err();
-    assert!(matches!(told, NotFetched::NotSecure(_)), "{told}");
+    assert!(matches!(told, NotFetched::NoAnswer(NoAnswer::NotSecure(_))), "{told}");
     let by_number = format!("https://127.0.0.1:{}/", server.address.port()).parse().unwrap();
     let authorities = Some(server.authority.path().join("ca.pem"));
-    let connector = consumer(&ConsumerFiles { authorities, ..ConsumerFiles::default() }).unwrap();
+    let connector =
+        https::connector(&ClientFiles { authorities, ..ClientFiles::default() }).unwrap();
     let told = fetch(&by_number, &connector).await.unwrap_err();
-    assert!(matches!(told, NotFetched::NotSecure(_)), "{told}");
+    assert!(matches!(told, NotFetched::NoAnswer(NoAnswer::NotSecure(_))), "{told}");
 }
 
 fn kept(issuers: &Issuers) -> JoinSet<()> {

@@ -1,4 +1,4 @@
-//! A consumer's end of TLS, for the command `request` and for tests.
+//! A client's end of TLS.
 
 use std::path::{Path, PathBuf};
 
@@ -13,39 +13,45 @@ use zeroize::Zeroizing;
 
 use crate::config::read_bytes;
 
-/// The files of a consumer, in PEM.
+/// The files of a client, in PEM.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ConsumerFiles {
+pub struct ClientFiles {
     /// Its certificate and those that lead to its authority.
     pub certificate: Option<PathBuf>,
     /// The key of the certificate.
     pub key: Option<PathBuf>,
-    /// The authorities of the gateway's certificate; those of the system without.
+    /// The authorities of the other end's certificate; those of the system without.
     pub authorities: Option<PathBuf>,
 }
 
-/// Why a consumer has no TLS.
+/// Why a client has no TLS.
 #[derive(Debug, Error)]
 pub enum NoTls {
     /// A file can't be read.
-    #[error("{0} {1}")]
-    File(String, String),
+    #[error("{} {problem}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// What is in the files does not fit.
     #[error("certificate and key can't be used: {0}")]
     Unusable(#[from] ErrorStack),
 }
 
 impl NoTls {
-    pub(super) fn empty(path: &Path) -> Self {
+    /// A file without certificates.
+    pub fn empty(path: &Path) -> Self {
         fault(path, "holds no certificates in PEM")
     }
 }
 
-/// What a consumer connects with. It verifies the gateway's certificate and name.
+/// What a client connects with. It verifies the other end's certificate and name.
 ///
 /// # Errors
 /// When a file can't be used.
-pub fn consumer(files: &ConsumerFiles) -> Result<SslConnector, NoTls> {
+pub fn connector(files: &ClientFiles) -> Result<SslConnector, NoTls> {
     let mut connector = SslConnector::builder(SslMethod::tls_client())?;
     connector.set_min_proto_version(Some(SslVersion::TLS1_2))?;
     if let Some(path) = &files.authorities {
@@ -76,7 +82,10 @@ pub fn consumer(files: &ConsumerFiles) -> Result<SslConnector, NoTls> {
 }
 
 /// The certificates of a PEM file, at least one.
-pub(super) fn certificates(path: &Path) -> Result<Vec<X509>, NoTls> {
+///
+/// # Errors
+/// When it can't be read, or holds none.
+pub fn certificates(path: &Path) -> Result<Vec<X509>, NoTls> {
     let found = X509::stack_from_pem(&read(path)?).unwrap_or_default();
     if found.is_empty() { Err(NoTls::empty(path)) } else { Ok(found) }
 }
@@ -86,5 +95,5 @@ fn read(path: &Path) -> Result<Vec<u8>, NoTls> {
 }
 
 fn fault(path: &Path, problem: &str) -> NoTls {
-    NoTls::File(path.display().to_string(), problem.to_owned())
+    NoTls::File { path: path.to_path_buf(), problem: problem.to_owned() }
 }
