@@ -40,7 +40,7 @@ pub struct Keys {
 #[error("{} {problem}", path.display())]
 pub struct KeyFault {
     /// The name of the setting that names it.
-    pub key: &'static str,
+    pub key: String,
     /// The file.
     pub path: PathBuf,
     /// What is wrong and what to do.
@@ -111,7 +111,7 @@ impl Keys {
     pub fn open(settings: &Audit) -> Result<Self, Vec<KeyFault>> {
         let mut faults = Vec::new();
         let mut note = |key: &'static str, path: &Path, problem: String| {
-            faults.push(KeyFault { key, path: path.to_owned(), problem });
+            faults.push(KeyFault { key: key.to_owned(), path: path.to_owned(), problem });
         };
         let signer = secret(&settings.signing_key).and_then(|text| {
             Signer::read(&text).map_err(|fault| format!("holds no signing key: {fault}"))
@@ -142,11 +142,22 @@ pub fn secret(path: &Path) -> Result<Zeroizing<String>, String> {
     let text = Zeroizing::new(read_file(path).map_err(|problem| {
         format!("{problem}; gpconnect-gateway audit keys makes the keys of a journal")
     })?);
-    let mode = fs::metadata(path).map_or(0, |about| about.permissions().mode());
-    if mode & 0o027 != 0 {
-        return Err(format!("can be reached by others; chmod 600 {}", path.display()));
-    }
+    is_private(path)?;
     Ok(text)
+}
+
+/// The same, of a file that is no key of the journal.
+pub(super) fn guarded(path: &Path) -> Result<Zeroizing<String>, String> {
+    let text = Zeroizing::new(read_file(path)?);
+    is_private(path)?;
+    Ok(text)
+}
+
+/// Whether others can't reach a file.
+pub(super) fn is_private(path: &Path) -> Result<(), String> {
+    let mode = fs::metadata(path).map_or(0, |about| about.permissions().mode());
+    let reached = || format!("can be reached by others; chmod 600 {}", path.display());
+    (mode & 0o027 == 0).then_some(()).ok_or_else(reached)
 }
 
 fn recipients(path: &Path) -> Result<Vec<Recipient>, String> {

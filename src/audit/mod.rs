@@ -16,6 +16,7 @@ pub mod keys;
 pub mod lines;
 pub mod note;
 mod place;
+mod publish;
 mod queue;
 pub mod read;
 pub mod record;
@@ -45,6 +46,7 @@ use tokio::sync::oneshot;
 use tracing::{error, info};
 
 pub use place::{NotAPlace, Place};
+pub use publish::faults as faults_of_witnesses;
 
 use crate::{
     config::Audit,
@@ -123,6 +125,10 @@ impl Journal {
         health: Arc<Health>,
         telemetry: Arc<Telemetry>,
     ) -> Result<Self, NotOpened> {
+        let faults = faults_of_witnesses(settings);
+        if !faults.is_empty() {
+            return Err(NotOpened::Keys(faults));
+        }
         let folder = &settings.directory;
         let fault = |fault| NotOpened::Folder { folder: folder.clone(), fault };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(fault)?;
@@ -137,7 +143,7 @@ impl Journal {
         });
         let mut epoch = epoch.map_err(fault)?;
         close_open(&mut epoch, &found.open).map_err(fault)?;
-        let witness = Witness::start(settings, Arc::clone(&telemetry));
+        let witness = Witness::start(settings, &telemetry);
         let witness = witness.map_err(NotOpened::Threads)?;
         let queue = Arc::new(Queue::new());
         let search = keys.search.clone();

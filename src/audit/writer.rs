@@ -72,7 +72,6 @@ pub(super) struct Writer {
     checked: Instant,
     /// What the last checkpoint covers.
     covered: (u64, u64),
-    unwitnessed_since: Option<Instant>,
 }
 
 /// Whether there is an epoch to write.
@@ -119,7 +118,6 @@ impl Writer {
             resting_since: None,
             checked: Instant::now(),
             covered: (0, 0),
-            unwitnessed_since: None,
         }
     }
 
@@ -357,13 +355,8 @@ impl Writer {
             let checkpoint = Checkpoint::of(epoch.number(), epoch.tree());
             self.sign(&checkpoint);
         }
-        if self.witness.is_level() {
-            self.unwitnessed_since = None;
-        } else {
-            self.unwitnessed_since.get_or_insert(now);
-        }
-        let age = self.unwitnessed_since.map_or(0, |since| now.duration_since(since).as_secs());
-        self.telemetry.metrics.audit.unwitnessed.set(age.try_into().unwrap_or(i64::MAX));
+        let unwitnessed = self.witness.unwitnessed().as_secs();
+        self.telemetry.metrics.audit.unwitnessed.set(unwitnessed.try_into().unwrap_or(i64::MAX));
     }
 
     /// Signs what is durable, unless that is what was signed last.
@@ -374,10 +367,8 @@ impl Writer {
         }
         match checkpoint.sign(&self.keys.signer) {
             Ok(note) => {
-                // One that finds no room is made up for by the next.
-                if self.witness.publish(checkpoint.epoch, note) {
-                    self.covered = covers;
-                }
+                self.witness.publish(checkpoint.epoch, note);
+                self.covered = covers;
             }
             Err(fault) => error!(%fault, "audit checkpoint can't be signed"),
         }

@@ -30,6 +30,7 @@ mod tls;
 mod unique;
 mod units;
 mod url;
+mod witness;
 mod wording;
 
 pub use authority::{NotAServerName, NotAnUpstreamAddress, ServerName, UpstreamAddress};
@@ -51,3 +52,4 @@ pub use settings::{
 pub use terminator::{Fingerprint, ListenerTerminator, NotAFingerprint, Pinned, UnixSocket};
 pub use tls::{ListenerTls, Profile, Refusal, TlsFile, UpstreamTls, Version};
 pub use url::{KeysUrl, NotAKeysUrl, NotAUrl, Url};
+pub use witness::Witness;

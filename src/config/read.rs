@@ -27,6 +27,7 @@ use super::{
     },
     tls::upstream_tls,
     unique::{Unique, bound_address, clash, distinct, unique},
+    witness::witnesses,
 };
 
 /// Reads gateway.toml, which lies in `folder`, with `environment` laid over it. Settings come back
@@ -64,7 +65,7 @@ fn all(root: &Section<'_>, folder: &Path, notebook: &Notebook) -> (Option<Settin
     let limits = root.table("limits", limits).flatten();
     let timeouts = root.table("timeouts", timeouts).flatten();
     let log = root.table("log", |section| log(section, folder)).flatten();
-    let audit = root.table("audit", |section| audit(section, folder)).flatten();
+    let audit = root.table("audit", |section| audit(section, folder, notebook)).flatten();
     let known =
         Known { files, upstreams: names, issuers: known_issuers, everyone, carried, whole: true };
     let settings = || {
@@ -248,13 +249,14 @@ fn log(section: &Section<'_>, folder: &Path) -> Option<Log> {
     Some(Log { format: format?, file })
 }
 
-fn audit(section: &Section<'_>, folder: &Path) -> Option<Audit> {
+fn audit(section: &Section<'_>, folder: &Path, notebook: &Notebook) -> Option<Audit> {
     let file = |name: &str| section.text::<FileName>(name).map(|file| folder.join(file.value.0));
     let directory = file("directory");
     let signing_key = file("signing_key");
     let search_key = file("search_key");
     let recipients = file("recipients");
-    let checkpoints = file("checkpoints");
+    let checkpoints = section.list::<FileName>("checkpoints").unwrap_or_default();
+    let witnesses = witnesses(section, folder, notebook);
     let log_checkpoints = section.flag("log_checkpoints");
     let segment_bytes = section.number("segment_bytes");
     let segment_age = section.time("segment_age");
@@ -263,7 +265,8 @@ fn audit(section: &Section<'_>, folder: &Path) -> Option<Audit> {
         signing_key: signing_key?,
         search_key: search_key?,
         recipients: recipients?,
-        checkpoints,
+        checkpoints: checkpoints.into_iter().map(|place| folder.join(place.value.0)).collect(),
+        witnesses: witnesses?,
         log_checkpoints: log_checkpoints?,
         segment_bytes: segment_bytes?,
         segment_age: segment_age?,

@@ -31,6 +31,7 @@ const SHA256: Form = Form::new(
 const UNIX_SOCKET: Form = Form::new("the absolute path of a Unix socket", "^/");
 const NEIGHBOUR: Form = Form::known("the id of an interaction", "\\S", neighbours);
 
+const WITNESS_URL: Form = Form::new("an https address", "^https?://[^#@]+$");
 const KEYS_URL: Form = Form::new("an https address", "^https://[^#@]+$");
 const CLAIM: Form = Form::new("the name of a claim, or names joined by dots", "^[!-~]{1,256}$");
 const ALGORITHM: Form =
@@ -210,12 +211,23 @@ const LOG: &[Key] = &[
 ];
 
 #[rustfmt::skip]
+const WITNESSES: &[Key] = &[
+    Key::required("name", Kind::Text(NAME), "\"region\"", "its name in logs and metrics"),
+    Key::required("url", Kind::Text(WITNESS_URL), "\"https://witness.example/gateway1\"", "where it takes checkpoints: https, or http at an address of this machine; redirects are not followed"),
+    Key::optional("authorities", Kind::Text(FILE), "those of the system", "The authorities of its certificate, in PEM."),
+    Key::optional("certificate", Kind::Text(FILE), "none is shown", "The certificate that it knows us by and those that lead to its authority, in PEM."),
+    Key::optional("key", Kind::Text(FILE), "none is shown", "The key of the certificate, in PEM; others must not be able to read it."),
+    Key::optional("token_file", Kind::Text(FILE), "no Authorization is sent", "The bearer token that it knows us by; others must not be able to read it."),
+];
+
+#[rustfmt::skip]
 const AUDIT: &[Key] = &[
     Key::default("directory", Kind::Text(FOLDER), "\"audit\"", "The folder of the journal, on a disk of its own where possible."),
     Key::default("signing_key", Kind::Text(FILE), "\"audit-keys/signing.key\"", "The key that signs checkpoints, and the journal's name in it; others must not be able to read it."),
     Key::default("search_key", Kind::Text(FILE), "\"audit-keys/search.key\"", "The key of the hashes that records are searched by; others must not be able to read it."),
     Key::default("recipients", Kind::Text(FILE), "\"audit-keys/recipients.txt\"", "The public keys of those who may read identifiers, age1..., one a line."),
-    Key::optional("checkpoints", Kind::Text(FOLDER), "checkpoints stay on this machine, and it is warned of", "A folder on another machine's disk, for copies of checkpoints."),
+    Key::optional("checkpoints", Kind::List(FOLDER, false), "checkpoints stay on this machine, and it is warned of", "Folders on other machines' disks, for copies of checkpoints."),
+    Key::tables("witness", WITNESSES, "Places that checkpoints are sent to by HTTP POST."),
     Key::default("log_checkpoints", Kind::Flag, "false", "Whether each checkpoint is a line of the log too: for a log that leaves this machine."),
     Key::default("segment_bytes", Kind::Size(1 << 20, 1 << 32), "\"64 MiB\"", "A segment of this size is followed by a new one."),
     Key::default("segment_age", Kind::Time(Duration::from_secs(60), Duration::from_secs(31 * 86_400)), "\"24h\"", "A segment of this age is followed by a new one."),

@@ -16,6 +16,7 @@ use super::{
     issuers::IssuerSettings,
     terminator::{ListenerTerminator, UnixSocket},
     tls::{ListenerTls, UpstreamTls},
+    witness::Witness,
 };
 
 /// All of gateway.toml, with environment and defaults applied.
@@ -225,8 +226,10 @@ pub struct Audit {
     pub search_key: PathBuf,
     /// The file of public keys to which identifiers are sealed.
     pub recipients: PathBuf,
-    /// The folder for copies of checkpoints.
-    pub checkpoints: Option<PathBuf>,
+    /// The folders for copies of checkpoints.
+    pub checkpoints: Vec<PathBuf>,
+    /// The places that checkpoints are sent to.
+    pub witnesses: Vec<Witness>,
     /// Whether checkpoints are lines of the log.
     pub log_checkpoints: bool,
     /// How large a segment grows.
@@ -238,6 +241,6 @@ pub struct Audit {
 impl Audit {
     /// Whether checkpoints leave this machine, as far as the settings say.
     pub const fn is_witnessed(&self) -> bool {
-        self.checkpoints.is_some() || self.log_checkpoints
+        !self.checkpoints.is_empty() || !self.witnesses.is_empty() || self.log_checkpoints
     }
 }

@@ -171,8 +171,9 @@ fn the_shipped_file_documents_every_key_with_its_default() {
         let is_shown = text.contains(&format!("\n# [[{}]]\n", section.name));
         for key in *keys {
             let name = format!("{}.{}", section.name, key.name);
-            if let Kind::Table(inner) = &key.kind {
-                let head = format!("# [{name}]");
+            if let Kind::Table(inner) | Kind::Tables(inner) = &key.kind {
+                let is_list = matches!(key.kind, Kind::Tables(_));
+                let head = if is_list { format!("# [[{name}]]") } else { format!("# [{name}]") };
                 let within: Vec<_> = lines.iter().skip_while(|line| **line != head).collect();
                 assert!(!within.is_empty(), "{head} is not there");
                 for key in *inner {

@@ -72,7 +72,7 @@ impl fmt::Display for Url {
 
 /// The https address of a key set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeysUrl(pub(super) Url);
+pub struct KeysUrl(Url);
 
 /// Why a text was refused as a [`KeysUrl`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -21,7 +21,7 @@ pub struct AuditMetrics {
     pub free: IntGauge,
     /// How long records are there of which no other machine has a checkpoint.
     pub unwitnessed: IntGauge,
-    /// Checkpoints that could not be written to a place.
+    /// Attempts to bring a checkpoint to a place that failed.
     pub unpublished: IntCounterVec,
 }
 
@@ -43,8 +43,6 @@ impl AuditMetrics {
     pub(super) fn new(make: &Families<'_>) -> Result<Self, Refused> {
         let metrics = Self::families(make)?;
         RECORDS.iter().for_each(|record| metrics.records.with_label_values(&[record]).inc_by(0));
-        let unpublished = |place| metrics.unpublished.with_label_values(&[place]).inc_by(0);
-        ["local", "foreign"].into_iter().for_each(unpublished);
         Ok(metrics)
     }
 
@@ -78,7 +76,7 @@ impl AuditMetrics {
             )?,
             unpublished: make.counters(
                 "audit_unpublished_total",
-                "Checkpoints that could not be written, by place: local, foreign.",
+                "Attempts to bring a checkpoint to a place that failed, by place.",
                 &["place"],
             )?,
         })

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::{
     audit::{
+        self,
         keys::{self, Keys},
         note,
     },
@@ -70,16 +71,17 @@ pub(in crate::cli) fn findings(path: &Path, settings: &Audit) -> (Vec<Finding>, 
         key: Some(key.to_owned()),
         message,
     };
-    let mistakes = Keys::open(settings).err().unwrap_or_default();
-    let mistakes = mistakes.iter().map(|fault| finding(fault.key, fault.to_string())).collect();
+    let mistakes = Keys::open(settings).err().unwrap_or_default().into_iter();
+    let mistakes = mistakes.chain(audit::faults_of_witnesses(settings));
+    let mistakes = mistakes.map(|fault| finding(&fault.key, fault.to_string())).collect();
     let mut warnings = Vec::new();
     if !settings.is_witnessed() {
         warnings.push(finding(
             "audit.checkpoints",
             String::from(
                 "INSECURE: no checkpoint leaves this machine, so whoever owns it can rewrite the \
-                 journal unseen; name a folder on another machine's disk, or write \
-                 log_checkpoints = true if the log leaves it",
+                 journal unseen; name a folder on another machine's disk, or an \
+                 [[audit.witness]], or write log_checkpoints = true if the log leaves it",
             ),
         ));
     }

@@ -2,6 +2,7 @@
 
 mod faults;
 pub(crate) mod journal;
+mod witness;
 
 use std::collections::BTreeSet;
 
