@@ -2,7 +2,9 @@
 //! doesn't. The fuzz targets call them, and so do the gateway's ordinary tests, with all seeds and
 //! finds: this file is a module there, so it knows nothing of its own name.
 
+mod access;
 mod body;
+mod client_cert;
 mod configuration;
 mod decision;
 mod head;
@@ -12,7 +14,9 @@ mod target;
 mod token;
 mod world;
 
+pub use access::access;
 pub use body::body;
+pub use client_cert::client_cert;
 pub use configuration::configuration;
 pub use decision::decision;
 pub use head::head;
@@ -24,8 +28,10 @@ pub use token::token;
 pub type Property = fn(&[u8]);
 
 /// Every property with its name, which is that of its target and of its folders of inputs.
-pub const PROPERTIES: [(&str, Property); 7] = [
+pub const PROPERTIES: [(&str, Property); 9] = [
+    ("access", access),
     ("body", body),
+    ("client_cert", client_cert),
     ("configuration", configuration),
     ("decision", decision),
     ("head", head),

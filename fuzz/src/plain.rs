@@ -13,6 +13,15 @@ pub fn plain(text: &[u8], deepest: usize) -> Result<Value, serde_json::Error> {
     json.end().map(|()| value)
 }
 
+/// How many values there are in it, with itself.
+pub fn count(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(entries) => entries.iter().map(count).sum::<usize>(),
+        Value::Object(members) => members.values().map(count).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
+}
+
 /// Any JSON value that is not too deep and in which no object has a name twice.
 struct Plain(usize);
 

@@ -7,9 +7,9 @@ use gpconnect::{
     facts::Field,
     token::{Claims, Given, Payload, Text, open, read},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::plain::plain;
+use super::plain::{count, plain};
 
 /// The container's usual first part: `{"alg":"none","typ":"JWT"}`.
 const USUAL_HEADER: &str = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
@@ -17,6 +17,8 @@ const USUAL_HEADER: &str = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
 const LIMIT: usize = 16_384;
 /// Lists and objects in each other that a token may have.
 const MAX_DEPTH: usize = 16;
+/// Values that a token may have, itself and all that is in it.
+const MAX_VALUES: usize = 500;
 
 /// The value of `Authorization` for a token with these claims.
 pub fn bearer(claims: &[u8]) -> String {
@@ -50,13 +52,19 @@ pub fn token(bytes: &[u8]) {
     check_claims(&Payload::from_json(bytes.to_vec()));
 }
 
+/// The members of a JSON object, if it can be read in one way only and is no larger than a token
+/// may be.
+pub(super) fn object(text: &[u8]) -> Option<Map<String, Value>> {
+    let value = plain(text, MAX_DEPTH).ok().filter(|value| count(value) <= MAX_VALUES)?;
+    if let Value::Object(members) = value { Some(members) } else { None }
+}
+
 fn check_claims(payload: &Payload) {
-    let plain = plain(payload.bytes(), MAX_DEPTH);
-    let claims = match (read(payload), plain) {
-        (Ok(claims), Ok(Value::Object(members))) => (claims, members),
-        (Err(_), Ok(Value::Object(_))) => panic!("claims that leave no doubt were refused"),
-        (Ok(_), plain) => panic!("claims were read that are {plain:?}"),
-        (Err(_), _) => return,
+    let claims = match (read(payload), object(payload.bytes())) {
+        (Ok(claims), Some(members)) => (claims, members),
+        (Err(_), Some(_)) => panic!("claims that leave no doubt were refused"),
+        (Ok(_), None) => panic!("claims were read that are in doubt, or more than there may be"),
+        (Err(_), None) => return,
     };
     let (Claims { iss, sub, aud, iat, exp, reason_for_request, requested_scope, .. }, members) =
         &claims;
