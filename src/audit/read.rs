@@ -50,7 +50,14 @@ pub fn each_from(
     mut each: impl FnMut(&Line<'_>, &[u8]) -> io::Result<bool>,
 ) -> io::Result<Vec<Lost>> {
     let mut lost = Vec::new();
-    for segments in segment::list(folder)?.into_values() {
+    let epochs = segment::list(folder)?;
+    let ends = recovery::ends(&epochs)?;
+    let mut each = |line: &Line<'_>, bytes: &[u8]| {
+        // What was not durable when its epoch ended is void, and is in a later one if it counts.
+        let is_void = ends.get(&line.place.epoch).is_some_and(|end| line.place.seq >= *end);
+        if is_void { Ok(true) } else { each(line, bytes) }
+    };
+    for segments in epochs.into_values() {
         let is_past = |segment: &&Segment| segment.first <= from;
         let past = segments.iter().skip(1).filter(is_past).count();
         let is_over = segments.first().is_some_and(|segment| segment.first.epoch < from.epoch);

@@ -2,7 +2,7 @@
 //! and which intents in them have no outcome.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs::{File, TryLockError},
     io,
     path::Path,
@@ -58,6 +58,21 @@ pub(super) fn look(folder: &Path) -> io::Result<Found> {
         found.open.extend(last.open);
     }
     Ok(found)
+}
+
+/// How many records epochs have of which a later one says how they ended; what stands behind is void.
+pub(super) fn ends(epochs: &BTreeMap<u64, Vec<Segment>>) -> io::Result<BTreeMap<u64, u64>> {
+    let mut ends = BTreeMap::new();
+    for first in epochs.values().filter_map(|segments| segments.first()) {
+        let head = match head_of(first) {
+            // It was there a moment ago.
+            Err(fault) if fault.kind() == io::ErrorKind::NotFound => None,
+            head => head?,
+        };
+        let told = head.into_iter().flat_map(|head| head.previous);
+        ends.extend(told.filter_map(|told| Some((told.epoch, told.size?))));
+    }
+    Ok(ends)
 }
 
 /// Whether a process writes the epoch, which may go on in another segment meanwhile.

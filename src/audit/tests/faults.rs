@@ -77,6 +77,25 @@ fn a_torn_tail_is_void() {
     }
 }
 
+/// Lines behind a torn one look like records: a disk may have kept them and lost what was before.
+#[test]
+fn what_is_void_is_not_read() {
+    let world = World::new();
+    let journal = world.open();
+    let killed = killed(&world, &journal);
+    journal.close();
+    let path = killed.segments().pop().unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let (seq, last) = text.lines().enumerate().last().unwrap();
+    let later = last.replace(&format!("\"seq\":{seq},"), &format!("\"seq\":{},", seq + 2));
+    assert_ne!(later, last);
+    fs::write(&path, format!("{text}{}\n{later}\n", "\0".repeat(512))).unwrap();
+    assert_eq!(killed.kinds()["intent"], 2, "nobody knows yet that it is void");
+    killed.open().close();
+    assert!(killed.verify().faults.is_empty());
+    assert_eq!(killed.kinds()["intent"], 1);
+}
+
 #[test]
 fn two_gateways_write_epochs_of_their_own() {
     let world = World::new();
