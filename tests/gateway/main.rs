@@ -18,6 +18,7 @@ mod audit;
 mod bookings;
 mod bytes;
 mod demo;
+mod disk;
 mod exchanges;
 mod explained;
 mod exposition;

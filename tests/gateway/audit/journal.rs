@@ -1,6 +1,6 @@
 //! A journal as an investigator reads it: by the commands of the program.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -14,6 +14,16 @@ pub(super) struct Journal {
 /// Runs `audit` on the journal in the folder of a gateway's configuration; prints what it printed.
 pub(crate) fn command(folder: &Path, name: &str, arguments: &[&str]) -> String {
     run(folder, name, arguments).1
+}
+
+/// Whether the journal in the folder of a gateway's configuration is whole, and what was said of it,
+/// given files with checkpoints that had left the machine.
+pub(super) fn verify(folder: &Path, foreign: &[PathBuf]) -> (bool, String) {
+    let mut arguments = vec!["--key", "audit-keys/signing.pub"];
+    for file in foreign {
+        arguments.extend(["--checkpoint", file.to_str().unwrap()]);
+    }
+    run(folder, "verify", &arguments)
 }
 
 fn run(folder: &Path, name: &str, arguments: &[&str]) -> (bool, String) {
@@ -32,8 +42,7 @@ impl Journal {
     pub(super) fn read(folder: &Path) -> Self {
         let text = command(folder, "tail", &["-n", "10000000", "-o", "json"]);
         let records = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let verified = run(folder, "verify", &["--key", "audit-keys/signing.pub"]);
-        Self { records, verified }
+        Self { records, verified: verify(folder, &[]) }
     }
 
     /// Nothing is wrong with it.

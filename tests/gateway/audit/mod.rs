@@ -1,7 +1,10 @@
 //! The journal of a real gateway, held against what a provider saw.
 
+mod disks;
 mod faults;
 pub(crate) mod journal;
+mod load;
+mod power;
 mod witness;
 
 use std::collections::BTreeSet;

@@ -19,6 +19,7 @@ pub(crate) mod provider;
 pub(crate) mod token;
 pub(crate) mod world;
 
+use std::io::Write as _;
 use std::time::Duration;
 
 pub(crate) use call::{Call, Form, Mode};
@@ -36,3 +37,9 @@ pub(crate) const HOST: &str = "gateway.example";
 
 /// The organisation that both consumers belong to.
 pub(crate) const ORGANISATION: &str = "RXX01";
+
+/// Says something that shows also when the test passes: a figure, or why a test is left out.
+pub(crate) fn say(text: &str) {
+    // Not through `eprintln`, which tests capture.
+    std::io::stderr().write_all(format!("\n{text}\n").as_bytes()).unwrap();
+}

@@ -51,8 +51,18 @@ impl Gateway {
 
     /// Kills it without warning and starts it again.
     pub(crate) async fn kill_and_start_again(&mut self) {
+        self.kill();
+        self.start_again().await;
+    }
+
+    /// Kills it without warning.
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Starts it again, after its end.
+    pub(crate) async fn start_again(&mut self) {
         (self.child, self.log) = serve(self.folder.path(), &[]);
         let listeners =
             std::mem::take(&mut self.listeners).len() + std::mem::take(&mut self.sockets).len();
