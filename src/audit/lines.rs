@@ -7,7 +7,7 @@
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, Read, Seek as _, SeekFrom},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use memchr::memmem;
@@ -58,7 +58,7 @@ impl Lines {
             }
             Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
                 let path = segment.compressed();
-                let frames = Frames::new(File::open(&path)?)?;
+                let frames = unzip(&path)?;
                 (path, Source::Compressed(BufReader::with_capacity(BUFFER, frames)))
             }
             Err(fault) => return Err(fault),
@@ -90,9 +90,15 @@ impl Lines {
     }
 }
 
+/// Opens a compressed file: reads as what is in it.
+pub(super) fn unzip(path: &Path) -> io::Result<Frames> {
+    let file = BufReader::with_capacity(BUFFER, File::open(path)?);
+    Ok(Frames { file, decoder: Decoder::new()?, at: 0, frame: 0, is_within: false })
+}
+
 /// What a row of zstd frames holds. Where it is damaged, one `InvalidData` is read, and then the next
 /// frame.
-struct Frames {
+pub(super) struct Frames {
     file: BufReader<File>,
     decoder: Decoder<'static>,
     /// Where the next byte of the file is, and where its frame begins.
@@ -102,11 +108,6 @@ struct Frames {
 }
 
 impl Frames {
-    fn new(file: File) -> io::Result<Self> {
-        let file = BufReader::with_capacity(BUFFER, file);
-        Ok(Self { file, decoder: Decoder::new()?, at: 0, frame: 0, is_within: false })
-    }
-
     /// Goes to the next frame behind the beginning of this one, or to the end.
     fn skip(&mut self) -> io::Result<()> {
         self.decoder.reinit()?;
@@ -173,7 +174,7 @@ impl Read for Frames {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
+    use std::fs;
 
     use super::*;
     use crate::audit::{place::Place, segment};

@@ -4,7 +4,7 @@
 //! A request's own thread encodes its [`record`] and puts it into the [`queue`]; the one thread of
 //! the [`writer`] gives records their place in an [`epoch`] and makes them durable together. An epoch
 //! is a tree ([`tree`]) over lines in files ([`segment`], [`lines`]), of which signed [`checkpoint`]s
-//! leave the machine ([`witness`]). [`verify`] needs nothing but the files and a public key. What a
+//! leave the machine ([`witness`]). Closed segments are compressed ([`seal`]). [`verify`] needs nothing but the files and a public key. What a
 //! caller wrote is encrypted with a key that only others can open ([`age`]); [`keys`] are files.
 //!
 //! `docs/audit.md` describes the format and what it holds against whom.
@@ -22,6 +22,7 @@ pub mod read;
 pub mod record;
 mod recovery;
 mod refusals;
+mod seal;
 pub mod segment;
 #[cfg(test)]
 mod tests;
@@ -57,9 +58,10 @@ use keys::{KeyFault, Keys, SearchKey};
 use queue::{Entry, Queue};
 use record::{Certificate, Request};
 use refusals::Caller;
+use seal::Sealer;
 use segment::{End, Previous};
 use witness::Witness;
-use writer::Writer;
+use writer::{Beside, Writer};
 
 /// Why there is no journal, and therefore no gateway.
 #[derive(Debug, thiserror::Error)]
@@ -145,10 +147,13 @@ impl Journal {
         close_open(&mut epoch, &found.open).map_err(fault)?;
         let witness = Witness::start(settings, &telemetry);
         let witness = witness.map_err(NotOpened::Threads)?;
+        let sealer = Sealer::start(folder.clone(), Arc::clone(&telemetry));
+        let sealer = sealer.map_err(NotOpened::Threads)?;
+        let beside = Beside { witness, sealer };
         let queue = Arc::new(Queue::new());
         let search = keys.search.clone();
         let shared = Arc::clone(&queue);
-        let writer = Writer::new(shared, settings.clone(), keys, health, telemetry, witness, epoch);
+        let writer = Writer::new(shared, settings.clone(), keys, health, telemetry, beside, epoch);
         let writer = thread::Builder::new().name("audit".into()).spawn(move || writer.run());
         let writer = Mutex::new(Some(writer.map_err(NotOpened::Threads)?));
         Ok(Self { queue, search, tickets: AtomicU64::new(0), writer })

@@ -6,6 +6,8 @@ use std::{
     fs::{File, TryLockError},
     io,
     path::Path,
+    thread,
+    time::Duration,
 };
 
 use super::{
@@ -76,7 +78,7 @@ pub(super) fn ends(epochs: &BTreeMap<u64, Vec<Segment>>) -> io::Result<BTreeMap<
 }
 
 /// Whether a process writes the epoch, which may go on in another segment meanwhile.
-pub(super) fn is_written(folder: &Path, epoch: u64, segments: &[Segment]) -> io::Result<bool> {
+fn is_written(folder: &Path, epoch: u64, segments: &[Segment]) -> io::Result<bool> {
     let mut segments = segments.to_vec();
     loop {
         if is_locked(&segments)? {
@@ -94,18 +96,27 @@ pub(super) fn is_written(folder: &Path, epoch: u64, segments: &[Segment]) -> io:
 fn is_locked(segments: &[Segment]) -> io::Result<bool> {
     // In their order: a lock is taken on the next segment before that of the last is given up.
     for segment in segments {
-        let locked = File::open(&segment.path).map(|file| file.try_lock_shared());
-        match locked {
-            Ok(Ok(())) => {}
-            Ok(Err(TryLockError::WouldBlock)) => return Ok(true),
-            Ok(Err(TryLockError::Error(fault))) => return Err(fault),
+        let file = match File::open(&segment.path) {
+            Ok(file) => file,
             // It was closed and compressed.
-            Err(fault) if fault.kind() == io::ErrorKind::NotFound => {}
+            Err(fault) if fault.kind() == io::ErrorKind::NotFound => continue,
             Err(fault) => return Err(fault),
+        };
+        if file.metadata()?.len() == 0 {
+            // Who has made it this moment is about to lock it.
+            thread::sleep(BIRTH);
+        }
+        match file.try_lock_shared() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(true),
+            Err(TryLockError::Error(fault)) => return Err(fault),
         }
     }
     Ok(false)
 }
+
+/// More than lies between making a file and locking it.
+const BIRTH: Duration = Duration::from_millis(20);
 
 /// The head of a segment, when it is whole.
 pub(super) fn head_of(segment: &Segment) -> io::Result<Option<Head>> {

@@ -101,7 +101,18 @@ impl World {
             journal.outcome(&ticket, &ended(), "", &[]);
         }
         journal.close();
+        world.unpack();
         world
+    }
+
+    /// Puts plain segments in the place of compressed ones.
+    pub(super) fn unpack(&self) {
+        for segment in segment::list(self.audit()).unwrap().into_values().flatten() {
+            if let Ok(zipped) = fs::read(segment.compressed()) {
+                fs::write(&segment.path, zstd::stream::decode_all(&zipped[..]).unwrap()).unwrap();
+                fs::remove_file(segment.compressed()).unwrap();
+            }
+        }
     }
 
     /// How many records there are of each kind.

@@ -23,6 +23,7 @@ use super::{
     queue::{Entry, Queue, TOGETHER},
     record::{Body, begun},
     refusals::Refusals,
+    seal::Sealer,
     segment::{End, Previous},
     tree::Edge,
     witness::Witness,
@@ -56,7 +57,7 @@ pub(super) struct Writer {
     pub(super) keys: Keys,
     pub(super) health: Arc<Health>,
     pub(super) telemetry: Arc<Telemetry>,
-    pub(super) witness: Witness,
+    pub(super) beside: Beside,
     pub(super) state: State,
     batch: Vec<Entry>,
     lines: Vec<u8>,
@@ -72,6 +73,12 @@ pub(super) struct Writer {
     checked: Instant,
     /// What the last checkpoint covers.
     covered: (u64, u64),
+}
+
+/// The threads that work beside the writer.
+pub(super) struct Beside {
+    pub(super) witness: Witness,
+    pub(super) sealer: Sealer,
 }
 
 /// Whether there is an epoch to write.
@@ -96,7 +103,7 @@ impl Writer {
         keys: Keys,
         health: Arc<Health>,
         telemetry: Arc<Telemetry>,
-        witness: Witness,
+        beside: Beside,
         epoch: Epoch,
     ) -> Self {
         telemetry.metrics.audit.writable.set(1);
@@ -106,7 +113,7 @@ impl Writer {
             keys,
             health,
             telemetry,
-            witness,
+            beside,
             state: State::Open(Box::new(epoch)),
             batch: Vec::new(),
             lines: Vec::new(),
@@ -271,8 +278,9 @@ impl Writer {
         }
         let durable = epoch.tree().clone();
         let open: Vec<_> = self.open.values().copied().collect();
-        if let Err(fault) = epoch.rotate(&self.keys.recipients, &open) {
-            self.fail(&durable, &fault);
+        match epoch.rotate(&self.keys.recipients, &open) {
+            Ok(()) => self.beside.sealer.wake(),
+            Err(fault) => self.fail(&durable, &fault),
         }
     }
 
@@ -310,6 +318,7 @@ impl Writer {
             Ok(epoch) => {
                 info!(epoch = epoch.number(), "audit journal can be written again");
                 self.state = State::Open(Box::new(epoch));
+                self.beside.sealer.wake();
                 self.resting_since = (!self.batch.is_empty()).then_some(now);
                 self.health.audit(true);
                 self.telemetry.metrics.audit.writable.set(1);
@@ -355,7 +364,7 @@ impl Writer {
             let checkpoint = Checkpoint::of(epoch.number(), epoch.tree());
             self.sign(&checkpoint);
         }
-        let unwitnessed = self.witness.unwitnessed().as_secs();
+        let unwitnessed = self.beside.witness.unwitnessed().as_secs();
         self.telemetry.metrics.audit.unwitnessed.set(unwitnessed.try_into().unwrap_or(i64::MAX));
     }
 
@@ -367,7 +376,7 @@ impl Writer {
         }
         match checkpoint.sign(&self.keys.signer) {
             Ok(note) => {
-                self.witness.publish(checkpoint.epoch, note);
+                self.beside.witness.publish(checkpoint.epoch, note);
                 self.covered = covers;
             }
             Err(fault) => error!(%fault, "audit checkpoint can't be signed"),
@@ -394,7 +403,8 @@ impl Writer {
             let checkpoint = Checkpoint::of(epoch.number(), epoch.tree());
             self.sign(&checkpoint);
         }
-        self.witness.finish();
+        self.beside.witness.finish();
+        self.beside.sealer.finish();
     }
 }
 

@@ -19,6 +19,8 @@ pub struct AuditMetrics {
     pub faults: IntCounter,
     /// How much of its disk is free, in percent.
     pub free: IntGauge,
+    /// Closed segments that are not compressed yet.
+    pub uncompressed: IntGauge,
     /// How long records are there of which no other machine has a checkpoint.
     pub unwitnessed: IntGauge,
     /// Attempts to bring a checkpoint to a place that failed.
@@ -69,6 +71,10 @@ impl AuditMetrics {
             free: make.gauge(
                 "audit_free_percent",
                 "How much of what the journal has taken and may take is free.",
+            )?,
+            uncompressed: make.gauge(
+                "audit_uncompressed_segments",
+                "Closed segments that are not compressed yet.",
             )?,
             unwitnessed: make.gauge(
                 "audit_unwitnessed_seconds",

@@ -113,7 +113,7 @@ fn two_gateways_write_epochs_of_their_own() {
     assert_eq!(report.epochs, 3);
 }
 
-fn until(what: &str, mut holds: impl FnMut() -> bool) -> Duration {
+pub(super) fn until(what: &str, mut holds: impl FnMut() -> bool) -> Duration {
     let start = Instant::now();
     while !holds() {
         assert!(start.elapsed() < Duration::from_secs(20), "{what}");

@@ -176,6 +176,7 @@ fn a_forged_checkpoint_is_named() {
 fn a_broken_link_between_epochs_is_named() {
     let world = World::written(6);
     world.open().close();
+    world.unpack();
     let mut lines = lines(&world, 0);
     lines.pop();
     fs::write(&world.segments()[0], lines.concat()).unwrap();
