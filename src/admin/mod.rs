@@ -1,5 +1,19 @@
 //! What operations and balancers ask of the gateway, on listeners of their own.
+//!
+//! [`Observe`] shows metrics and health to whoever may reach it. The admin API takes orders, and knows
+//! who gives them: a [`Door`] lets callers in, [`caller`] says who they are, [`route`] what they may
+//! ask, and [`api`] does it. Every call is on record in the audit journal, what changes something
+//! before it does.
 
+mod answer;
+mod api;
+mod caller;
+mod door;
 mod observe;
+mod order;
+mod route;
+mod state;
 
+pub use api::{Api, Listening, Reload};
+pub use door::{Door, serve};
 pub use observe::Observe;

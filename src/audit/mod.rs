@@ -10,6 +10,7 @@
 //! `docs/audit.md` describes the format and what it holds against whom.
 
 pub mod age;
+mod call;
 pub mod checkpoint;
 mod epoch;
 pub mod keys;
@@ -24,6 +25,7 @@ mod recovery;
 mod refusals;
 mod seal;
 pub mod segment;
+pub mod signpost;
 #[cfg(test)]
 mod tests;
 pub mod tree;
@@ -46,6 +48,7 @@ use gpconnect::patients::Known;
 use tokio::sync::oneshot;
 use tracing::{error, info};
 
+pub use call::{Call, Stranger};
 pub use place::{NotAPlace, Place};
 pub use publish::faults as faults_of_witnesses;
 
@@ -91,6 +94,8 @@ fn keys(faults: &[KeyFault]) -> String {
 pub struct Journal {
     queue: Arc<Queue>,
     search: SearchKey,
+    /// The epoch that it began with.
+    first_epoch: u64,
     tickets: AtomicU64,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
@@ -144,6 +149,7 @@ impl Journal {
             open: found.open.iter().copied().collect(),
         });
         let mut epoch = epoch.map_err(fault)?;
+        let first_epoch = epoch.number();
         close_open(&mut epoch, &found.open).map_err(fault)?;
         let witness = Witness::start(settings, &telemetry);
         let witness = witness.map_err(NotOpened::Threads)?;
@@ -156,7 +162,7 @@ impl Journal {
         let writer = Writer::new(shared, settings.clone(), keys, health, telemetry, beside, epoch);
         let writer = thread::Builder::new().name("audit".into()).spawn(move || writer.run());
         let writer = Mutex::new(Some(writer.map_err(NotOpened::Threads)?));
-        Ok(Self { queue, search, tickets: AtomicU64::new(0), writer })
+        Ok(Self { queue, search, first_epoch, tickets: AtomicU64::new(0), writer })
     }
 
     /// Puts down that a request is about to be sent. None when too much waits already.
@@ -213,7 +219,8 @@ impl Journal {
 
     /// Puts down what happened to the gateway itself.
     pub fn event(&self, kind: &'static str, note: &str) {
-        if !self.queue.push(Entry::Event { kind, body: record::event(note) }) {
+        let entry = Entry::Event { kind, body: record::event(note), durable: None };
+        if !self.queue.push(entry) {
             error!(kind, note, "audit journal has no room for an event");
         }
     }

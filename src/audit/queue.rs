@@ -29,15 +29,22 @@ pub(super) enum Entry {
     Outcome { ticket: u64, body: Body },
     /// A request was not let pass; without a body it is only counted.
     Refusal { caller: Caller, fault: &'static str, body: Option<Body> },
-    /// Something happened to the gateway itself.
-    Event { kind: &'static str, body: Body },
+    /// Something happened to the gateway itself, or is to happen as soon as this is durable.
+    Event { kind: &'static str, body: Body, durable: Option<oneshot::Sender<bool>> },
+}
+
+impl Entry {
+    /// Whether somebody waits until it is durable.
+    pub(super) const fn waits(&self) -> bool {
+        matches!(self, Self::Intent { .. } | Self::Event { durable: Some(_), .. })
+    }
 }
 
 /// The queue.
 #[derive(Debug)]
 pub(super) struct Queue {
     entries: ArrayQueue<Entry>,
-    /// Intents in the queue.
+    /// Entries in the queue that somebody waits for.
     waiting: AtomicUsize,
     /// So many of them wake the writer; it sets this before it sleeps.
     wake_at: AtomicUsize,
@@ -58,10 +65,11 @@ impl Queue {
 
     /// Adds an entry, unless what its kind may take is taken.
     pub(super) fn push(&self, entry: Entry) -> bool {
-        let (room, waits) = match entry {
-            Entry::Intent { .. } => (ROOM / 2, true),
-            Entry::Refusal { .. } => (ROOM / 4, false),
-            Entry::Outcome { .. } | Entry::Event { .. } => (ROOM, false),
+        let waits = entry.waits();
+        let room = match entry {
+            Entry::Intent { .. } => ROOM / 2,
+            Entry::Refusal { .. } => ROOM / 4,
+            Entry::Outcome { .. } | Entry::Event { .. } => ROOM,
         };
         if self.entries.len() >= room {
             return false;
@@ -89,7 +97,7 @@ impl Queue {
     /// The next entry.
     pub(super) fn pop(&self) -> Option<Entry> {
         let entry = self.entries.pop();
-        if let Some(Entry::Intent { .. }) = entry {
+        if entry.as_ref().is_some_and(Entry::waits) {
             self.waiting.fetch_sub(1, Ordering::SeqCst);
         }
         entry

@@ -173,12 +173,7 @@ impl Writer {
     }
 
     fn add(&mut self, entry: Entry, now: Instant) {
-        let since = match entry {
-            Entry::Intent { .. } => &mut self.waiting_since,
-            Entry::Outcome { .. } | Entry::Refusal { .. } | Entry::Event { .. } => {
-                &mut self.resting_since
-            }
-        };
+        let since = if entry.waits() { &mut self.waiting_since } else { &mut self.resting_since };
         since.get_or_insert(now);
         self.batch.push(entry);
     }
@@ -195,7 +190,7 @@ impl Writer {
     }
 
     fn waiters(&self) -> usize {
-        self.batch.iter().filter(|entry| matches!(entry, Entry::Intent { .. })).count()
+        self.batch.iter().filter(|entry| entry.waits()).count()
     }
 
     /// How many more waiters end a pause, and how long it is at most.
@@ -244,24 +239,27 @@ impl Writer {
             records.with_label_values(&[kind(&entry)]).inc();
             match entry {
                 // Who no longer waits has its outcome on the way.
-                Entry::Intent { durable, .. } => {
+                Entry::Intent { durable, .. } | Entry::Event { durable: Some(durable), .. } => {
                     durable.send(true).unwrap_or_default();
                 }
                 Entry::Outcome { ticket, .. } => {
                     self.open.remove(&ticket);
                 }
-                Entry::Refusal { .. } | Entry::Event { .. } => {}
+                Entry::Refusal { .. } | Entry::Event { durable: None, .. } => {}
             }
         }
     }
 
-    /// The journal can't be written: intents of the batch are refused, the rest waits.
+    /// The journal can't be written: what somebody waits for is refused, the rest waits.
     fn refuse_waiters(&mut self) {
         let batch = mem::take(&mut self.batch);
         for entry in batch {
             match entry {
                 Entry::Intent { ticket, durable, .. } => {
                     self.open.remove(&ticket);
+                    durable.send(false).unwrap_or_default();
+                }
+                Entry::Event { durable: Some(durable), .. } => {
                     durable.send(false).unwrap_or_default();
                 }
                 Entry::Refusal { caller, fault, .. } => self.refusals.count(caller, fault),
@@ -342,7 +340,7 @@ impl Writer {
         let writable = matches!(self.state, State::Open(_));
         if writable {
             for body in self.refusals.take(now, ends) {
-                self.add(Entry::Event { kind: "refusals", body }, now);
+                self.add(Entry::Event { kind: "refusals", body, durable: None }, now);
             }
         }
         if now.duration_since(self.checked) < CHECKPOINTS && !ends {
@@ -397,7 +395,7 @@ impl Writer {
             self.add(Entry::Outcome { ticket, body: unknown() }, now);
         }
         let body = super::record::event("the gateway stopped");
-        self.add(Entry::Event { kind: "end", body }, now);
+        self.add(Entry::Event { kind: "end", body, durable: None }, now);
         self.commit();
         if let State::Open(epoch) = &self.state {
             let checkpoint = Checkpoint::of(epoch.number(), epoch.tree());
@@ -457,7 +455,7 @@ fn encode(
                     epoch.encode("refusal", None, body, lines)?;
                 }
             }
-            Entry::Event { kind, body } => {
+            Entry::Event { kind, body, .. } => {
                 epoch.encode(kind, None, body, lines)?;
             }
         }

@@ -12,14 +12,11 @@ use std::{
     },
 };
 
-use tracing::{Level, level_filters::LevelFilter};
-use tracing_subscriber::{
-    filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
-};
+use tracing_subscriber::{layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use crate::{
     config::{Log, LogFormat},
-    telemetry::{LogSink, SinkWriter, Style},
+    telemetry::{Levels, LogSink, SinkWriter, Style},
 };
 
 /// The open log.
@@ -28,6 +25,8 @@ pub(crate) struct Opened {
     pub(crate) sink: LogSink,
     /// Their form.
     pub(crate) style: Style,
+    /// How much the program's own events say.
+    pub(crate) levels: Arc<Levels>,
     moved: Arc<AtomicBool>,
 }
 
@@ -87,19 +86,17 @@ pub(crate) fn open(settings: &Log) -> io::Result<Opened> {
         LogFormat::Auto => Style::Json,
     };
     let sink = LogSink::start(output)?;
-    events(&sink, style);
+    let levels = Arc::new(events(&sink, style));
     report_panics();
-    Ok(Opened { sink, style, moved })
+    Ok(Opened { sink, style, levels, moved })
 }
 
 /// The engine's own lines only when something is wrong: at lower levels it prints whole heads.
-fn events(sink: &LogSink, style: Style) {
+fn events(sink: &LogSink, style: Style) -> Levels {
     let writer = SinkWriter(sink.clone());
     let make = move || writer.clone();
-    let levels = Targets::new()
-        .with_default(LevelFilter::ERROR)
-        .with_target("gpconnect_gateway", Level::INFO);
-    let registry = tracing_subscriber::registry().with(levels);
+    let (filter, levels) = Levels::new();
+    let registry = tracing_subscriber::registry().with(filter);
     let layer = tracing_subscriber::fmt::layer().with_writer(make).with_target(false);
     // A second gateway in one process (tests, the demo) shares the first one's subscriber.
     match style {
@@ -107,6 +104,7 @@ fn events(sink: &LogSink, style: Style) {
         Style::Human { colour } => registry.with(layer.with_ansi(colour)).try_init(),
     }
     .unwrap_or_default();
+    levels
 }
 
 /// A panic's message may hold what a request said; its place does not.

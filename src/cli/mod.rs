@@ -5,6 +5,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
+mod admin;
 mod aliases;
 mod audit;
 mod check;
@@ -14,7 +15,9 @@ mod directory;
 mod explain;
 mod log;
 mod moment;
+mod offices;
 mod output;
+mod reload;
 mod request;
 mod schema;
 mod serve;
@@ -39,6 +42,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Admin(admin::Arguments),
     Audit(audit::Arguments),
     Check(check::Arguments),
     Completions(completions::Arguments),
@@ -76,6 +80,7 @@ impl From<Ended> for ExitCode {
 /// Runs the command that the process was called with.
 pub fn run() -> ExitCode {
     let ended = match Arguments::parse().command {
+        Command::Admin(arguments) => admin::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -49,7 +49,7 @@ fn serve(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     }
     let telemetry = Arc::new(Telemetry::new(Metrics::new()?, log.sink.clone(), log.style));
     let signals = Signals::heed()?;
-    let running = Running::start(current, telemetry)?;
+    let running = Running::start(current, telemetry, Arc::clone(&log.levels))?;
     for (listener, address) in snapshot.startup.listeners.iter().zip(&running.addresses) {
         info!(listener = listener.name, tls = listener.secure, %address, "taking requests");
     }
@@ -59,6 +59,9 @@ fn serve(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         consumers = snapshot.policy.consumers().len(),
         "metrics and health"
     );
+    for address in &running.admin {
+        info!(%address, "admin API");
+    }
     drop(snapshot);
     signals.wait(|| {
         log.reopen();

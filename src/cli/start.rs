@@ -5,7 +5,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     os::fd::IntoRawFd,
     path::PathBuf,
-    sync::{Arc, mpsc},
+    sync::Arc,
     time::Duration,
 };
 
@@ -21,15 +21,19 @@ use tokio::{
     runtime::{Builder, Runtime},
     sync::watch,
 };
-use tracing::{error, info, warn};
+use tracing::warn;
 
+use super::{
+    offices::{self, Offices},
+    reload::Reloader,
+};
 use crate::{
     admin::Observe,
-    audit::{self, Journal, keys::Keys},
+    audit::{self, Journal, keys::Keys, signpost::Signpost},
     config::{ListenAt, UnixSocket},
     proxy::{self, Addresses, BoxFuture, LocalSocket, NoSocket, Shared, SocketFile},
     snapshot::{Bound, Current, Snapshot},
-    telemetry::{Health, Telemetry},
+    telemetry::{Health, Levels, Telemetry},
 };
 
 /// How many callers may wait to be accepted.
@@ -38,6 +42,8 @@ const BACKLOG: i32 = 1_024;
 const POOL: usize = 1_024;
 /// How often names of upstreams are looked up.
 const LOOKUPS: Duration = Duration::from_secs(30);
+/// How often finished requests are counted, of which a queue holds some thousands.
+const COUNTS: Duration = Duration::from_millis(250);
 /// How often a stop looks whether requests are still under way.
 const POLL: Duration = Duration::from_millis(20);
 
@@ -78,14 +84,18 @@ pub struct Running {
     pub addresses: Vec<String>,
     /// Where metrics and health are.
     pub observe: SocketAddr,
+    /// Where the admin API is: at Unix sockets, and at an address if the configuration names one.
+    pub admin: Vec<String>,
     /// What all parts share.
     pub shared: Shared,
     stop: watch::Sender<bool>,
     carrying: Runtime,
     observing: Runtime,
+    reloader: Reloader,
     drain: Duration,
     /// Removed when it ends.
     sockets: Vec<SocketFile>,
+    signpost: Option<Signpost>,
 }
 
 impl Running {
@@ -93,22 +103,14 @@ impl Running {
     ///
     /// # Errors
     /// [`NotStarted`], with nothing left running.
-    pub fn start(current: Current, telemetry: Arc<Telemetry>) -> Result<Self, NotStarted> {
+    pub fn start(
+        current: Current,
+        telemetry: Arc<Telemetry>,
+        levels: Arc<Levels>,
+    ) -> Result<Self, NotStarted> {
         let snapshot = current.load();
         let startup = &snapshot.startup;
-        let health = Arc::<Health>::default();
-        let keys = Keys::open(&startup.audit).map_err(audit::NotOpened::Keys)?;
-        let (for_health, for_telemetry) = (Arc::clone(&health), Arc::clone(&telemetry));
-        let journal = Journal::open(&startup.audit, keys, for_health, for_telemetry)?;
-        raise_open_files(snapshot.limits.connections);
-        telemetry.metrics.snapshot(snapshot.generation, &snapshot.policy);
-        let shared = Shared {
-            current: Arc::new(current),
-            telemetry,
-            health,
-            addresses: Arc::new(Addresses::default()),
-            journal: Arc::new(journal),
-        };
+        let shared = share(current, &snapshot, telemetry)?;
         let mut fds = Fds::new();
         let configuration = Arc::new(ServerConf {
             threads: startup.server.threads,
@@ -122,6 +124,7 @@ impl Running {
             telemetry: Arc::clone(&shared.telemetry),
             health: Arc::clone(&shared.health),
         };
+        let mut offices = Offices::open(startup, &shared.journal)?;
         let mut observer = Service::new("observe".to_owned(), HttpServer::new_app(app));
         observer.add_tcp(&observe.to_string());
 
@@ -136,51 +139,37 @@ impl Running {
         for serve in doors.serve {
             carrying.spawn(serve(Arc::clone(&fds), stopping.clone()));
         }
-        observing.spawn(async move { observer.start_service(Some(fds), stopping, 1).await });
+        let observed = stopping.clone();
+        observing.spawn(async move { observer.start_service(Some(fds), observed, 1).await });
+        let reloader = Reloader { shared: shared.clone(), observing: observing.handle().clone() };
+        let api = offices::api(&reloader, levels, startup, &doors.addresses);
+        offices.serve(api, observing.handle(), &stopping);
+        observing.spawn(count_traffic(Arc::clone(&shared.telemetry)));
         let generation = snapshot.generation;
         shared.journal.event("start", &format!("requests are taken, generation {generation}"));
         shared.health.serve();
         let drain = startup.server.drain;
-        let Doors { addresses, sockets, .. } = doors;
-        Ok(Self { addresses, observe, shared, stop, carrying, observing, drain, sockets })
+        let Doors { addresses, mut sockets, .. } = doors;
+        sockets.extend(offices.sockets);
+        Ok(Self {
+            addresses,
+            observe,
+            admin: offices.addresses,
+            shared,
+            stop,
+            carrying,
+            observing,
+            reloader,
+            drain,
+            sockets,
+            signpost: offices.signpost,
+        })
     }
 
     /// Reads the configuration again. When anything is wrong with it, what runs stays.
     pub fn reload(&self) {
-        let metrics = &self.shared.telemetry.metrics;
-        match self.shared.current.reload(|new| self.find_addresses(new)) {
-            Ok((changes, warnings)) => {
-                let snapshot = self.shared.current.load();
-                metrics.snapshot(snapshot.generation, &snapshot.policy);
-                for warning in warnings.iter() {
-                    warn!("{warning}");
-                }
-                info!("configuration reloaded: {changes}");
-                self.shared.journal.event("reload", &changes.to_string());
-                metrics.reloaded(true);
-            }
-            Err(mistakes) => {
-                for mistake in mistakes.iter() {
-                    error!("reload refused, the old configuration stays: {mistake}");
-                }
-                let note = format!("{} mistakes, nothing changed", mistakes.len());
-                self.shared.journal.event("reload_refused", &note);
-                metrics.reloaded(false);
-            }
-        }
-    }
-
-    /// Waits until the addresses of a snapshot's upstreams are known: the first request that is
-    /// decided by it may need them.
-    fn find_addresses(&self, snapshot: &Arc<Snapshot>) {
-        let (shared, snapshot) = (self.shared.clone(), Arc::clone(snapshot));
-        let (done, found) = mpsc::channel();
-        self.observing.spawn(async move {
-            shared.addresses.refresh(&snapshot).await;
-            // Nobody waits any more when the gateway stops meanwhile.
-            done.send(()).unwrap_or_default();
-        });
-        found.recv().unwrap_or_default();
+        // What is wrong was told to the log.
+        drop(self.reloader.reload());
     }
 
     /// Takes no new connections, lets requests under way finish for at most the drain time, then
@@ -190,7 +179,7 @@ impl Running {
         self.shared.health.drain();
         // Nobody listens any more when every service has ended by itself; that is fine.
         self.stop.send_replace(true);
-        drop(self.sockets);
+        drop((self.sockets, self.signpost));
         let wait = async {
             while in_flight.get() > 0 {
                 tokio::time::sleep(POLL).await;
@@ -205,6 +194,28 @@ impl Running {
         self.shared.journal.close();
         cut
     }
+}
+
+/// Opens the journal, and puts together what all parts share.
+fn share(
+    current: Current,
+    snapshot: &Snapshot,
+    telemetry: Arc<Telemetry>,
+) -> Result<Shared, NotStarted> {
+    let settings = &snapshot.startup.audit;
+    let health = Arc::<Health>::default();
+    let keys = Keys::open(settings).map_err(audit::NotOpened::Keys)?;
+    let (for_health, for_telemetry) = (Arc::clone(&health), Arc::clone(&telemetry));
+    let journal = Journal::open(settings, keys, for_health, for_telemetry)?;
+    raise_open_files(snapshot.limits.connections);
+    telemetry.metrics.snapshot(snapshot.generation, &snapshot.policy);
+    Ok(Shared {
+        current: Arc::new(current),
+        telemetry,
+        health,
+        addresses: Arc::new(Addresses::default()),
+        journal: Arc::new(journal),
+    })
 }
 
 /// Takes connections, given what was bound and when to stop.
@@ -289,20 +300,29 @@ fn runtime(name: &str, threads: usize) -> io::Result<Runtime> {
 
 /// Binds an address and hands it to the engine under the name that it will ask for.
 fn bind(address: SocketAddr, key: &str, fds: &mut Fds) -> Result<SocketAddr, NotStarted> {
-    let listen = || -> io::Result<TcpListener> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_reuse_address(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        // A blocking accept would hold up a thread that carries requests.
-        socket.set_nonblocking(true)?;
-        Ok(socket.into())
-    };
     let fault = |source| NotStarted::Address { key: key.to_owned(), address, source };
-    let listener = listen().map_err(fault)?;
+    let listener = listen(address).map_err(fault)?;
     let bound = listener.local_addr().map_err(fault)?;
     fds.add(bound.to_string(), listener.into_raw_fd());
     Ok(bound)
+}
+
+pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    // A blocking accept would hold up a thread that carries requests.
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// Counts the requests that have finished since.
+async fn count_traffic(telemetry: Arc<Telemetry>) {
+    loop {
+        tokio::time::sleep(COUNTS).await;
+        telemetry.traffic.count();
+    }
 }
 
 async fn refresh(shared: Shared) {

@@ -9,6 +9,7 @@
 //! [`read`] gives settings whenever they can be made; whether they may be used is the notebook's to
 //! say, when all rooms have written into it.
 
+mod admin;
 mod authority;
 mod environment;
 mod file;
@@ -33,6 +34,7 @@ mod url;
 mod witness;
 mod wording;
 
+pub use admin::{Admin, AdminAddress};
 pub use authority::{NotAServerName, NotAnUpstreamAddress, ServerName, UpstreamAddress};
 pub use environment::Environment;
 pub use file::{read_bytes, read_file};

@@ -13,6 +13,7 @@ use gpconnect::{
 };
 
 use super::{
+    admin::{AdminRead, admin},
     authority::UpstreamAddress,
     environment::Environment,
     finding::{Listed, Notebook},
@@ -56,6 +57,9 @@ fn all(root: &Section<'_>, folder: &Path, notebook: &Notebook) -> (Option<Settin
     let Listeners { listeners, addresses: mut bound, everyone } = listeners(root, folder, notebook);
     let observe = root.table("observe", bound_address).flatten();
     bound.extend(observe.clone());
+    let AdminRead { admin, tokens, address } =
+        root.table("admin", |section| admin(section, folder)).unwrap_or_default();
+    bound.extend(address);
     distinct(&bound, notebook, |a, b| clash(*a, *b), "one address and port serve one purpose");
     let (upstreams, names) = upstreams(root, folder, notebook);
     let (issuers, known_issuers) = issuers(root, folder, notebook);
@@ -75,6 +79,8 @@ fn all(root: &Section<'_>, folder: &Path, notebook: &Notebook) -> (Option<Settin
             server: server?,
             listeners,
             observe,
+            admin: admin?,
+            admin_tokens: tokens,
             upstreams,
             issuers,
             check_nhs_numbers: check_nhs_numbers?,

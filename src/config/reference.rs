@@ -57,6 +57,7 @@ pub const GATEWAY: &[Key] = &[
     Key { name: "directory", kind: Kind::Table(DIRECTORY), absent: Absent::Means("a mistake"), meaning: "Where practices, consumers and agreements are written." },
     Key::tables("listener", LISTENER, "Where consumers connect to."),
     Key::table("observe", OBSERVE, "Where metrics and health are read."),
+    Key::table("admin", ADMIN, "Where operations ask and give orders."),
     Key::tables("upstream", UPSTREAMS, "How the systems of practices are reached."),
     Key::tables("issuer", ISSUERS, "Whose access tokens are believed: of consumer systems with token = \"oauth\"."),
     Key::table("interactions", INTERACTIONS, "What is carried besides the interactions of GP Connect 1.2.7."),
@@ -115,6 +116,16 @@ const LISTENER_TLS: &[Key] = &[
 #[rustfmt::skip]
 const OBSERVE: &[Key] = &[
     Key::default("address", Kind::Text(SOCKET), "\"127.0.0.1:9090\"", "Where /metrics, /livez and /readyz are served. They name no patient, but who may read them is the network's to say."),
+];
+
+#[rustfmt::skip]
+const ADMIN: &[Key] = &[
+    Key::default("state", Kind::Text(FOLDER), "\"state\"", "The folder of what belongs to the running gateway: a socket of the admin API is always in it, for its own user and root."),
+    Key::optional("socket", Kind::Text(UNIX_SOCKET), "only the one in state", "A further Unix socket of the admin API."),
+    Key::optional("socket_uids", Kind::List(UID, false), "the gateway's own, and root", "The users who may use that socket, in every role."),
+    Key::optional("address", Kind::Text(SOCKET), "no TCP", "The address and port of the admin API for callers with tokens. Plain HTTP, so a loopback address only."),
+    Key::optional("server_names", Kind::List(SERVER_NAME, false), "address must be absent too", "What a call's Host may say at that address; any other is answered 421."),
+    Key::optional("tokens", Kind::Text(FILE), "address must be absent too", "Who may call at that address: name, roles and SHA-256 of each token, one a line; read again on reload. gpconnect-gateway admin token makes one."),
 ];
 
 #[rustfmt::skip]

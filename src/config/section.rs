@@ -107,6 +107,11 @@ impl<'a> Section<'a> {
         self.keys.get(position?)
     }
 
+    /// Takes note that a key is known, where its value is not looked at.
+    pub fn ask(&self, name: &str) {
+        self.key(name);
+    }
+
     /// The value of a key: as written, or its default.
     fn node(&self, name: &str) -> Option<(&'static Key, Cow<'a, Node<'a>>)> {
         let key = self.key(name)?;

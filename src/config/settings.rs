@@ -11,11 +11,12 @@ use gpconnect::{
 };
 
 use super::{
+    admin::Admin,
     authority::{ServerName, UpstreamAddress},
     finding::{Listed, Located},
     issuers::IssuerSettings,
     terminator::{ListenerTerminator, UnixSocket},
-    tls::{ListenerTls, UpstreamTls},
+    tls::{ListenerTls, TlsFile, UpstreamTls},
     witness::Witness,
 };
 
@@ -28,6 +29,10 @@ pub struct Settings {
     pub listeners: Vec<Listener>,
     /// Where metrics and health are read.
     pub observe: Observe,
+    /// Where operations ask and give orders.
+    pub admin: Admin,
+    /// The file with their tokens.
+    pub admin_tokens: Option<TlsFile>,
     /// How the systems of practices are reached.
     pub upstreams: Vec<Upstream>,
     /// Whose access tokens are believed.

@@ -153,7 +153,8 @@ pub(super) fn listener_terminator(
     Some((terminator, socket))
 }
 
-fn socket(section: &Section<'_>) -> Option<UnixSocket> {
+/// The socket of a section that names one in `socket`, and its users in `socket_uids`.
+pub(super) fn socket(section: &Section<'_>) -> Option<UnixSocket> {
     let path = section.text::<SocketPath>("socket");
     let uids = if section.has("socket_uids") {
         section.list::<Uid>("socket_uids")?.into_iter().map(|uid| uid.value.0).collect()

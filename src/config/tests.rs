@@ -121,11 +121,23 @@ fn the_reader_takes_every_key_of_the_table() {
     // A listener speaks TLS, stands behind a terminator, of which there are two kinds, or says what
     // it does without: not all keys can stand beside each other.
     // Keys of issuers are in a file or elsewhere.
-    let plain = ["listener.tls", "listener.behind_terminator", "upstream.tls", "issuer.jwks_file"]
-        .as_slice();
+    // Addresses are all the same here: the admin API has one where no listener has.
+    let plain = [
+        "listener.tls",
+        "listener.behind_terminator",
+        "admin.address",
+        "admin.server_names",
+        "admin.tokens",
+        "upstream.tls",
+        "issuer.jwks_file",
+    ]
+    .as_slice();
     let tls = [
         "listener.insecure_",
         "listener.behind_terminator",
+        "admin.address",
+        "admin.server_names",
+        "admin.tokens",
         "upstream.insecure_",
         "issuer.jwks_u",
         "issuer.jwks_a",
@@ -136,6 +148,9 @@ fn the_reader_takes_every_key_of_the_table() {
         "listener.insecure_",
         "listener.tls",
         "listener.behind_terminator.socket",
+        "admin.address",
+        "admin.server_names",
+        "admin.tokens",
         "upstream.insecure_",
         "issuer.jwks_u",
         "issuer.jwks_a",

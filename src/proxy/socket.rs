@@ -83,6 +83,11 @@ impl LocalSocket {
         Ok((Self { listener: socket.into(), uids }, file))
     }
 
+    /// What accepts, and who may connect: for those who serve it themselves.
+    pub fn into_parts(self) -> (std::os::unix::net::UnixListener, Vec<u32>) {
+        (self.listener, self.uids)
+    }
+
     /// Hands each connection of a user who may use it to the front, until it is told to stop.
     pub(super) async fn serve(self, front: Front, mut shutdown: ShutdownWatch) {
         let listener = match UnixListener::from_std(self.listener) {

@@ -61,6 +61,7 @@ fn restart_needed(old: &Startup, new: &Startup) -> Vec<&'static str> {
         ("server", old.server != new.server),
         ("listener", old.listeners != new.listeners),
         ("observe", old.observe != new.observe),
+        ("admin", old.admin != new.admin),
         ("log", old.log != new.log),
         ("audit", old.audit != new.audit),
     ];

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::{
     Access, Bound, Entrance, Snapshot, Startup,
     secure::{self, Opened, Secure},
+    tokens::Tokens,
 };
 use crate::{
     config::{
@@ -77,7 +78,8 @@ fn load(
     let settings = settings?;
     let secure = secure::open(&settings, notebook);
     let issuers = secure::issuers(&settings, notebook);
-    Some(build(settings, secure?, issuers?, directory, known.carried, sources))
+    let tokens = secure::tokens(&settings, notebook);
+    Some(build(settings, secure?, (issuers?, tokens?), directory, known.carried, sources))
 }
 
 fn directory(known: &Known, today: Date, notebook: &Notebook) -> Directory {
@@ -101,7 +103,7 @@ fn directory(known: &Known, today: Date, notebook: &Notebook) -> Directory {
 fn build(
     settings: Settings,
     secure: Secure,
-    issuers: Issuers,
+    (issuers, tokens): (Issuers, Tokens),
     directory: Directory,
     carried: InteractionSet,
     sources: Vec<PathBuf>,
@@ -124,10 +126,12 @@ fn build(
             server: settings.server,
             listeners: listeners.iter().map(bound).collect(),
             observe: settings.observe,
+            admin: settings.admin,
             log: settings.log,
             audit: settings.audit,
         },
         policy,
+        tokens,
         upstreams: settings.upstreams,
         upstream_tls: secure.upstreams,
         issuers,

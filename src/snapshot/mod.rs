@@ -12,6 +12,7 @@ mod lookup;
 mod secure;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use std::{path::PathBuf, sync::Arc, time::SystemTime};
 
@@ -22,7 +23,9 @@ use gpconnect::{
 };
 
 use crate::{
-    config::{Audit, Key, Limits, ListenAt, Log, Observe, Server, ServerName, Timeouts, Upstream},
+    config::{
+        Admin, Audit, Key, Limits, ListenAt, Log, Observe, Server, ServerName, Timeouts, Upstream,
+    },
     directory::Organisation,
     issuers::Issuers,
     tls::{ClientTls, ServerTls, TerminatorTls},
@@ -34,6 +37,7 @@ pub use current::Current;
 pub(crate) use load::check_on;
 pub use load::{Check, check};
 pub use lookup::{Asker, EndpointFound, Found, PracticeFound, SystemFound, lookup};
+pub use tokens::{Holder, Role, Roles, Tokens, make as make_token};
 
 /// Everything that requests look up; never changed, only replaced.
 #[derive(Debug)]
@@ -58,6 +62,8 @@ pub struct Snapshot {
     pub timeouts: Timeouts,
     /// Every organisation with its name.
     pub organisations: Vec<Organisation>,
+    /// Who may call the admin API over TCP.
+    pub tokens: Tokens,
     /// What is fixed when the process starts.
     pub startup: Startup,
     /// When it was built.
@@ -141,6 +147,8 @@ pub struct Startup {
     pub listeners: Vec<Bound>,
     /// Where metrics and health are read.
     pub observe: Observe,
+    /// Where operations ask and give orders.
+    pub admin: Admin,
     /// The log.
     pub log: Log,
     /// The journal.

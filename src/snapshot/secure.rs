@@ -5,6 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use jiff::Timestamp;
 
+use super::tokens::Tokens;
 use crate::{
     config::{
         Access, Listener, ListenerTerminator, ListenerTls, Notebook, ServerName, Settings, TlsFile,
@@ -69,6 +70,15 @@ pub(super) fn issuers(settings: &Settings, notebook: &Notebook) -> Option<Issuer
             None
         }
     }
+}
+
+/// Opens the file of admin tokens, where there is one; none when it can't be used.
+pub(super) fn tokens(settings: &Settings, notebook: &Notebook) -> Option<Tokens> {
+    let Some(TlsFile { path, key, place }) = &settings.admin_tokens else {
+        return Some(Tokens::default());
+    };
+    let problem = |why| notebook.mistake(*place, key.clone(), format!("{} {why}", path.display()));
+    Tokens::open(path).map_err(problem).ok()
 }
 
 /// Warns of the names under which a listener is called that its certificate does not name.

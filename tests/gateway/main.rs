@@ -11,6 +11,7 @@
 )]
 
 mod addressing;
+mod admin;
 mod ambiguity;
 mod answers;
 mod attacks;

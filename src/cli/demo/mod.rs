@@ -99,7 +99,7 @@ fn demo(arguments: &Arguments) -> Result<(), Fault> {
     let (current, _) = Current::open(&file, Environment::new([]))?;
     let log = log::open(&current.load().startup.log)?;
     let telemetry = Arc::new(Telemetry::new(Metrics::new()?, log.sink.clone(), log.style));
-    let running = Running::start(current, telemetry)?;
+    let running = Running::start(current, telemetry, Arc::clone(&log.levels))?;
     println!("{}", introduction(arguments, ports, folder));
     signals.wait(|| ControlFlow::Break(()));
     running.stop();

@@ -6,12 +6,12 @@ use std::process::Command;
 use serde_json::Value;
 
 /// The records of a journal.
-pub(super) struct Journal {
-    pub(super) records: Vec<Value>,
+pub(crate) struct Journal {
+    pub(crate) records: Vec<Value>,
     verified: (bool, String),
 }
 
-/// Runs `audit` on the journal in the folder of a gateway's configuration; prints what it printed.
+/// Runs `audit` on the journal in the folder of a gateway's configuration; gives what it printed.
 pub(crate) fn command(folder: &Path, name: &str, arguments: &[&str]) -> String {
     run(folder, name, arguments).1
 }
@@ -23,40 +23,42 @@ pub(super) fn verify(folder: &Path, foreign: &[PathBuf]) -> (bool, String) {
     for file in foreign {
         arguments.extend(["--checkpoint", file.to_str().unwrap()]);
     }
-    run(folder, "verify", &arguments)
+    let (whole, text, beside) = run(folder, "verify", &arguments);
+    (whole, text + &beside)
 }
 
-fn run(folder: &Path, name: &str, arguments: &[&str]) -> (bool, String) {
+/// The same, with whether it worked, and what it said beside.
+pub(crate) fn run(folder: &Path, name: &str, arguments: &[&str]) -> (bool, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_gpconnect-gateway"))
         .args(["audit", name, "audit"])
         .args(arguments)
         .current_dir(folder)
         .output()
         .unwrap();
-    let text = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8(text).unwrap())
+    let [text, beside] = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap());
+    (output.status.success(), text, beside)
 }
 
 impl Journal {
     /// Reads all records and verifies them.
-    pub(super) fn read(folder: &Path) -> Self {
+    pub(crate) fn read(folder: &Path) -> Self {
         let text = command(folder, "tail", &["-n", "10000000", "-o", "json"]);
         let records = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         Self { records, verified: verify(folder, &[]) }
     }
 
     /// Nothing is wrong with it.
-    pub(super) fn is_whole(&self) {
+    pub(crate) fn is_whole(&self) {
         assert!(self.verified.0, "{}", self.verified.1);
     }
 
     /// The records of a kind.
-    pub(super) fn of(&self, kind: &str) -> impl Iterator<Item = &Value> {
+    pub(crate) fn of(&self, kind: &str) -> impl Iterator<Item = &Value> {
         self.records.iter().filter(move |record| record["kind"] == kind)
     }
 
     /// The only record of a kind.
-    pub(super) fn only(&self, kind: &str) -> &Value {
+    pub(crate) fn only(&self, kind: &str) -> &Value {
         let all: Vec<_> = self.of(kind).collect();
         assert_eq!(all.len(), 1, "{kind}: {all:#?}");
         all[0]

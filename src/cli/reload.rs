@@ -1,0 +1,63 @@
+//! Reading the configuration again while the gateway runs.
+
+use std::sync::{Arc, mpsc};
+
+use tokio::runtime::Handle;
+use tracing::{error, info, warn};
+
+use crate::{
+    config::{Mistakes, Warnings},
+    proxy::Shared,
+    snapshot::{Changes, Snapshot},
+};
+
+/// Reads the configuration again, whoever asks for it.
+#[derive(Clone)]
+pub(super) struct Reloader {
+    pub(super) shared: Shared,
+    /// Where addresses of upstreams are looked up.
+    pub(super) observing: Handle,
+}
+
+impl Reloader {
+    /// Reads it. When anything is wrong with it, what runs stays. It blocks: not for a thread of the
+    /// observing runtime.
+    pub(super) fn reload(&self) -> Result<(Changes, Warnings), Mistakes> {
+        let metrics = &self.shared.telemetry.metrics;
+        let reloaded = self.shared.current.reload(|new| self.find_addresses(new));
+        match &reloaded {
+            Ok((changes, warnings)) => {
+                let snapshot = self.shared.current.load();
+                metrics.snapshot(snapshot.generation, &snapshot.policy);
+                for warning in warnings.iter() {
+                    warn!("{warning}");
+                }
+                info!("configuration reloaded: {changes}");
+                self.shared.journal.event("reload", &changes.to_string());
+                metrics.reloaded(true);
+            }
+            Err(mistakes) => {
+                for mistake in mistakes.iter() {
+                    error!("reload refused, the old configuration stays: {mistake}");
+                }
+                let note = format!("{} mistakes, nothing changed", mistakes.len());
+                self.shared.journal.event("reload_refused", &note);
+                metrics.reloaded(false);
+            }
+        }
+        reloaded
+    }
+
+    /// Waits until the addresses of a snapshot's upstreams are known: the first request that is
+    /// decided by it may need them.
+    fn find_addresses(&self, snapshot: &Arc<Snapshot>) {
+        let (shared, snapshot) = (self.shared.clone(), Arc::clone(snapshot));
+        let (done, found) = mpsc::channel();
+        self.observing.spawn(async move {
+            shared.addresses.refresh(&snapshot).await;
+            // Nobody waits any more when the gateway stops meanwhile.
+            done.send(()).unwrap_or_default();
+        });
+        found.recv().unwrap_or_default();
+    }
+}
