@@ -1,6 +1,7 @@
 //! `audit`: reads the journal, proves that it is whole, and makes its keys. Nothing here needs a
 //! configuration or a running gateway.
 
+mod announce;
 mod keys;
 mod proof;
 mod search;

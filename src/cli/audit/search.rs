@@ -11,6 +11,7 @@ use std::{
 use clap::Args;
 use serde_json::Value;
 
+use super::announce::announce;
 use crate::{
     audit::{
         Place,
@@ -19,7 +20,9 @@ use crate::{
         segment::Line,
     },
     cli::{
-        Ended, moment,
+        Ended,
+        admin::client::members,
+        moment,
         output::{Output, Table, complain, print},
     },
 };
@@ -36,6 +39,26 @@ struct Shown {
     /// The form of records; JSON has one a line.
     #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     output: Output,
+    /// Why, for the record that the gateway keeps of this: sealed, as what is looked for.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+impl Shown {
+    /// Has the gateway put down what is about to be read, before it is.
+    fn announce<const N: usize>(
+        &self,
+        command: &str,
+        terms: [(&'static str, Option<String>); N],
+    ) -> Result<(), Fault> {
+        let mut told = members(terms);
+        if let Some(told) = told.as_object_mut() {
+            told.insert(String::from("command"), command.into());
+            told.insert(String::from("opens"), self.reader_key.is_some().into());
+            told.extend(self.reason.clone().map(|reason| (String::from("reason"), reason.into())));
+        }
+        announce(&self.folder, &told)
+    }
 }
 
 /// Show one record of the journal.
@@ -195,7 +218,9 @@ pub(super) fn show(arguments: &ShowArguments) -> Ended {
     let this = |line: &Line<'_>, _: &Value| {
         if line.place == arguments.place { Keep::Last } else { Keep::Not }
     };
-    ended(scan(&arguments.shown, arguments.place, 1, this).map(|found| match found.front() {
+    let told = arguments.shown.announce("show", [("record", Some(arguments.place.to_string()))]);
+    let found = told.and_then(|()| scan(&arguments.shown, arguments.place, 1, this));
+    ended(found.map(|found| match found.front() {
         None => {
             complain(format!("{}: there is no such record", arguments.place));
             Ended::No
@@ -213,6 +238,7 @@ pub(super) fn search(arguments: &SearchArguments) -> Ended {
 }
 
 fn try_search(arguments: &SearchArguments) -> Result<Ended, Fault> {
+    arguments.announce()?;
     let mut wanted = Wanted::of(arguments)?;
     wanted.learn(&arguments.shown)?;
     let mut count = 0;
@@ -233,6 +259,27 @@ fn try_search(arguments: &SearchArguments) -> Result<Ended, Fault> {
     }
     let end = if found.is_empty() { Ended::No } else { Ended::Done };
     Ok(print(written(&found, arguments.shown.output).as_bytes(), end))
+}
+
+impl SearchArguments {
+    fn announce(&self) -> Result<(), Fault> {
+        let now = moment::now();
+        let time = |text: &Option<String>| moment::utc(moment::parse(text.as_deref()?, now)?);
+        let terms = [
+            ("since", time(&self.since)),
+            ("until", time(&self.until)),
+            ("practice", self.practice.clone()),
+            ("consumer", self.consumer.clone()),
+            ("interaction", self.interaction.clone()),
+            ("kind", self.kind.clone()),
+            ("fault", self.fault.clone()),
+            ("trace_id", self.trace_id.clone()),
+            ("nhs_number", self.nhs_number.clone()),
+            ("resource", self.resource.clone()),
+            ("user", self.user.clone()),
+        ];
+        self.shown.announce("search", terms)
+    }
 }
 
 /// What must be so of a record.
@@ -335,6 +382,7 @@ pub(super) fn tail(arguments: &TailArguments) -> Ended {
 }
 
 fn try_tail(arguments: &TailArguments) -> Result<Ended, Fault> {
+    arguments.shown.announce("tail", [])?;
     let folder = &arguments.shown.folder;
     let count = u64::try_from(arguments.lines).unwrap_or(u64::MAX);
     let from = read::before_last(folder, count);

@@ -3,6 +3,7 @@
 mod bodies;
 mod callers;
 mod office;
+mod searches;
 
 use serde_json::{Value, json};
 
