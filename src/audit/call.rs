@@ -70,7 +70,7 @@ impl Journal {
     ) -> Body {
         let (mut clear, mut sealed) = (begun(SystemTime::now()), Object::with_room(256));
         call.write(&mut clear);
-        write(&mut clear, &mut sealed, &self.search);
+        write(&mut clear, &mut sealed, &self.keys.load().search);
         let members = sealed.into_members();
         let sealed = if members.is_empty() { members } else { [b"{", &*members, b"}"].concat() };
         Body { clear: clear.into_members(), sealed }

@@ -2,6 +2,7 @@
 //! that records are searched by, and whom the identifiers in records are sealed to.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     fs::{self, File},
     io::{self, Write as _},
@@ -88,6 +89,12 @@ impl SearchKey {
         Some(Self(Hmac::new_from_slice(&*secret).ok()?))
     }
 
+    /// Whether both make the same hashes.
+    fn is_like(&self, other: &Self) -> bool {
+        let hash = |key: &Self| key.hash(Subject::User, &[]);
+        hash(self) == hash(other)
+    }
+
     /// The hash of a text, in hexadecimal.
     pub fn hash(&self, subject: Subject, text: &[&str]) -> String {
         let mut mac = self.0.clone().chain_update(subject.word()).chain_update([0]);
@@ -131,6 +138,35 @@ impl Keys {
             }
             _ => Err(faults),
         }
+    }
+}
+
+/// The names of the keys' settings, behind `audit.`.
+pub(super) const SIGNING_KEY: &str = "signing_key";
+const SEARCH_KEY: &str = "search_key";
+const RECIPIENTS: &str = "recipients";
+
+impl Keys {
+    /// What others would be: the names of settings.
+    pub(super) fn differences(&self, other: &Self) -> Vec<&'static str> {
+        [
+            (SIGNING_KEY, self.public_key() == other.public_key()),
+            (SEARCH_KEY, self.search.is_like(&other.search)),
+            (RECIPIENTS, self.recipients() == other.recipients()),
+        ]
+        .into_iter()
+        .filter_map(|(name, same)| (!same).then_some(name))
+        .collect()
+    }
+
+    /// What checks signatures, as a file of public keys holds it.
+    pub(super) fn public_key(&self) -> Option<String> {
+        self.signer.verifier().ok().map(|key| key.to_string())
+    }
+
+    /// Whom identifiers are sealed to, each once.
+    pub(super) fn recipients(&self) -> BTreeSet<String> {
+        self.recipients.iter().map(Recipient::to_string).collect()
     }
 }
 

@@ -44,6 +44,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use arc_swap::ArcSwap;
 use gpconnect::patients::Known;
 use tokio::sync::oneshot;
 use tracing::{error, info};
@@ -57,7 +58,7 @@ use crate::{
     telemetry::{Health, Record, Telemetry},
 };
 use epoch::{Epoch, Start};
-use keys::{KeyFault, Keys, SearchKey};
+use keys::{KeyFault, Keys};
 use queue::{Entry, Queue};
 use record::{Certificate, Request};
 use refusals::Caller;
@@ -93,7 +94,7 @@ fn keys(faults: &[KeyFault]) -> String {
 /// The journal at work.
 pub struct Journal {
     queue: Arc<Queue>,
-    search: SearchKey,
+    keys: Arc<ArcSwap<Keys>>,
     /// The epoch that it began with.
     first_epoch: u64,
     tickets: AtomicU64,
@@ -157,19 +158,20 @@ impl Journal {
         let sealer = sealer.map_err(NotOpened::Threads)?;
         let beside = Beside { witness, sealer };
         let queue = Arc::new(Queue::new());
-        let search = keys.search.clone();
-        let shared = Arc::clone(&queue);
-        let writer = Writer::new(shared, settings.clone(), keys, health, telemetry, beside, epoch);
+        let keys = Arc::new(ArcSwap::from_pointee(keys));
+        let (shared, wanted) = (Arc::clone(&queue), Arc::clone(&keys));
+        let writer =
+            Writer::new(shared, settings.clone(), wanted, health, telemetry, beside, epoch);
         let writer = thread::Builder::new().name("audit".into()).spawn(move || writer.run());
         let writer = Mutex::new(Some(writer.map_err(NotOpened::Threads)?));
-        Ok(Self { queue, search, first_epoch, tickets: AtomicU64::new(0), writer })
+        Ok(Self { queue, keys, first_epoch, tickets: AtomicU64::new(0), writer })
     }
 
     /// Puts down that a request is about to be sent. None when too much waits already.
     pub fn intend(&self, request: &Request<'_>) -> Option<(Ticket, Durable)> {
         let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
         let (durable, told) = oneshot::channel();
-        let body = record::intent(request, &self.search);
+        let body = record::intent(request, &self.keys.load().search);
         let queued = self.queue.push(Entry::Intent { ticket, body, durable });
         queued.then_some((Ticket(ticket), Durable(told)))
     }
@@ -182,7 +184,7 @@ impl Journal {
         service_root: &str,
         known: &[Known],
     ) {
-        let body = record::outcome(ended, service_root, known, &self.search);
+        let body = record::outcome(ended, service_root, known, &self.keys.load().search);
         if !self.queue.push(Entry::Outcome { ticket: *ticket, body }) {
             // Its intent will be found without an outcome.
             error!("audit journal has no room for an outcome");
@@ -196,7 +198,7 @@ impl Journal {
             (None, Some(certificate)) => of_certificate(certificate),
             (None, None) => Caller::from_network(request.client),
         };
-        let body = record::refusal(request, ended, &self.search);
+        let body = record::refusal(request, ended, &self.keys.load().search);
         self.refuse(caller, ended, Some(body));
     }
 
@@ -215,6 +217,11 @@ impl Journal {
         let fault = ended.fault.unwrap_or("refused");
         // Where a flood leaves no room, the metrics count it still.
         self.queue.push(Entry::Refusal { caller, fault, body });
+    }
+
+    /// Goes over to other keys, of which a record is made; nothing happens when they are the same.
+    pub fn renew(&self, keys: Keys) {
+        self.keys.store(Arc::new(keys));
     }
 
     /// Puts down what happened to the gateway itself.

@@ -21,7 +21,7 @@ use gpconnect::{
 
 use serde::Serialize;
 
-use super::keys::{SearchKey, Subject};
+use super::keys::{Keys, SearchKey, Subject};
 use crate::telemetry::{Object, Record};
 
 /// The version of the schema that records are written in (`docs/audit.md`).
@@ -175,6 +175,15 @@ pub fn refusal_at_front(record: &Record<'_>, certificate: Certificate<'_>) -> Bo
 pub fn event(note: &str) -> Body {
     let mut clear = begun(SystemTime::now());
     clear.text("note", note);
+    Body { clear: clear.into_members(), sealed: Vec::new() }
+}
+
+/// The record of keys that hold from now on: those of which everybody may know.
+pub(super) fn keys(changed: &[&str], keys: &Keys) -> Body {
+    let mut clear = begun(SystemTime::now());
+    clear.texts("changed", changed.iter().copied());
+    keys.public_key().iter().for_each(|key| clear.text("signing_key", key));
+    clear.texts("recipients", keys.recipients().iter().map(String::as_str));
     Body { clear: clear.into_members(), sealed: Vec::new() }
 }
 

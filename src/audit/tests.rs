@@ -3,6 +3,7 @@
 
 mod compressed;
 mod faults;
+mod rotation;
 mod tampering;
 
 use std::{

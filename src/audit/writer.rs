@@ -4,6 +4,8 @@
 //! What can't be written ends the epoch at its last durable record: after a failed `fsync` a second
 //! one that succeeds proves nothing. Until a new epoch can begin, requests are refused.
 
+mod renew;
+
 use std::{
     collections::HashMap,
     fs, io, mem,
@@ -12,6 +14,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 use tracing::{error, info};
 
@@ -54,7 +57,9 @@ const SCARCE: u64 = 20;
 pub(super) struct Writer {
     pub(super) queue: Arc<Queue>,
     pub(super) settings: Audit,
-    pub(super) keys: Keys,
+    pub(super) keys: Arc<Keys>,
+    /// The keys to go over to.
+    wanted: Arc<ArcSwap<Keys>>,
     pub(super) health: Arc<Health>,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) beside: Beside,
@@ -100,7 +105,7 @@ impl Writer {
     pub(super) fn new(
         queue: Arc<Queue>,
         settings: Audit,
-        keys: Keys,
+        wanted: Arc<ArcSwap<Keys>>,
         health: Arc<Health>,
         telemetry: Arc<Telemetry>,
         beside: Beside,
@@ -110,7 +115,8 @@ impl Writer {
         Self {
             queue,
             settings,
-            keys,
+            keys: wanted.load_full(),
+            wanted,
             health,
             telemetry,
             beside,
@@ -274,6 +280,11 @@ impl Writer {
         if !is_full && epoch.segment_since().elapsed() < self.settings.segment_age {
             return;
         }
+        self.begin_segment();
+    }
+
+    fn begin_segment(&mut self) {
+        let State::Open(epoch) = &mut self.state else { return };
         let durable = epoch.tree().clone();
         let open: Vec<_> = self.open.values().copied().collect();
         match epoch.rotate(&self.keys.recipients, &open) {
@@ -286,7 +297,6 @@ impl Writer {
     fn fail(&mut self, durable: &Edge, fault: &io::Error) {
         let State::Open(epoch) = &self.state else { return };
         let number = epoch.number();
-        error!(epoch = number, %fault, "audit journal can't be written, requests are refused");
         let previous = Previous::of(number, End::Failed, durable, Some(fault.to_string()));
         self.sign(&Checkpoint::of(number, durable));
         self.state = State::Broken {
@@ -294,6 +304,12 @@ impl Writer {
             previous: vec![previous],
             again: Instant::now() + AGAIN,
         };
+        self.refuse(fault);
+    }
+
+    /// There is no epoch to write, and therefore no request that is let pass.
+    fn refuse(&self, fault: &io::Error) {
+        error!(%fault, "audit journal can't be written, requests are refused");
         self.health.audit(false);
         self.telemetry.metrics.audit.writable.set(0);
         self.telemetry.metrics.audit.faults.inc();
@@ -305,13 +321,20 @@ impl Writer {
         if now < *again {
             return;
         }
-        let begun = Epoch::begin(Start {
-            folder: self.settings.directory.clone(),
-            number: *next,
-            recipients: &self.keys.recipients,
-            previous: previous.clone(),
-            open: self.open.values().copied().collect(),
-        });
+        let begun = loop {
+            let begun = Epoch::begin(Start {
+                folder: self.settings.directory.clone(),
+                number: *next,
+                recipients: &self.keys.recipients,
+                previous: previous.clone(),
+                open: self.open.values().copied().collect(),
+            });
+            match begun {
+                // It is another gateway's, which says itself how it ends.
+                Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists => *next += 1,
+                begun => break begun,
+            }
+        };
         match begun {
             Ok(epoch) => {
                 info!(epoch = epoch.number(), "audit journal can be written again");
@@ -337,6 +360,7 @@ impl Writer {
     /// What is done from time to time.
     fn look_around(&mut self, now: Instant, ends: bool) {
         self.resume(now);
+        self.renew(now);
         let writable = matches!(self.state, State::Open(_));
         if writable {
             for body in self.refusals.take(now, ends) {

@@ -1,11 +1,16 @@
 //! Reading the configuration again while the gateway runs.
 
-use std::sync::{Arc, mpsc};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, mpsc},
+};
 
 use tokio::runtime::Handle;
 use tracing::{error, info, warn};
 
+use super::audit;
 use crate::{
+    audit::keys::Keys,
     config::{Mistakes, Warnings},
     proxy::Shared,
     snapshot::{Changes, Snapshot},
@@ -24,7 +29,11 @@ impl Reloader {
     /// observing runtime.
     pub(super) fn reload(&self) -> Result<(Changes, Warnings), Mistakes> {
         let metrics = &self.shared.telemetry.metrics;
-        let reloaded = self.shared.current.reload(|new| self.find_addresses(new));
+        let reloaded = self.journal_keys().and_then(|keys| {
+            let reloaded = self.shared.current.reload(|new| self.find_addresses(new))?;
+            self.shared.journal.renew(keys);
+            Ok(reloaded)
+        });
         match &reloaded {
             Ok((changes, warnings)) => {
                 let snapshot = self.shared.current.load();
@@ -46,6 +55,17 @@ impl Reloader {
             }
         }
         reloaded
+    }
+
+    /// The keys of the journal, as their files are now.
+    fn journal_keys(&self) -> Result<Keys, Mistakes> {
+        let snapshot = self.shared.current.load();
+        let main = snapshot.sources.first().map(PathBuf::as_path).unwrap_or(Path::new(""));
+        Keys::open(&snapshot.startup.audit).map_err(|faults| {
+            let mut mistakes = Mistakes::default();
+            mistakes.extend(faults.into_iter().map(|fault| audit::mistake(main, &fault)));
+            mistakes
+        })
     }
 
     /// Waits until the addresses of a snapshot's upstreams are known: the first request that is

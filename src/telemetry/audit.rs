@@ -28,7 +28,7 @@ pub struct AuditMetrics {
 }
 
 /// The kinds of records that a gateway writes; each has its series from the start.
-const RECORDS: [&str; 10] = [
+const RECORDS: [&str; 11] = [
     "intent",
     "outcome",
     "refusal",
@@ -38,6 +38,7 @@ const RECORDS: [&str; 10] = [
     "reload",
     "reload_refused",
     "certificates",
+    "keys",
     "end",
 ];
 

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::{
     audit::{
         self,
-        keys::{self, Keys},
+        keys::{self, KeyFault, Keys},
         note,
     },
     cli::{
@@ -24,6 +24,11 @@ use crate::{
 /// journal. reader.key opens what is sealed in records: take it off this machine, to those who may
 /// read who the patients and users are. recipients.txt names them by their public keys; keys that
 /// age-keygen made do as well.
+///
+/// To change a key while the gateway runs, make a set of the same name in another folder, put the
+/// one file in place of the old one, and send SIGHUP. With a new signing.key, add the line of its
+/// signing.pub to the file that verifiers use; with a new search.key, keep the old one for searches
+/// (--search-key may be repeated).
 ///
 /// Exit code: 0 when they are made, 2 when one is there already or can't be written.
 ///
@@ -65,18 +70,13 @@ pub(super) fn run(arguments: &Arguments) -> Ended {
 
 /// What `check` and `serve` say of the journal's settings: mistakes, and warnings.
 pub(in crate::cli) fn findings(path: &Path, settings: &Audit) -> (Vec<Finding>, Vec<Finding>) {
-    let finding = |key: &str, message: String| Finding {
-        origin: Origin::File(path.display().to_string()),
-        line: None,
-        key: Some(key.to_owned()),
-        message,
-    };
     let mistakes = Keys::open(settings).err().unwrap_or_default().into_iter();
     let mistakes = mistakes.chain(audit::faults_of_witnesses(settings));
-    let mistakes = mistakes.map(|fault| finding(&fault.key, fault.to_string())).collect();
+    let mistakes = mistakes.map(|fault| mistake(path, &fault)).collect();
     let mut warnings = Vec::new();
     if !settings.is_witnessed() {
         warnings.push(finding(
+            path,
             "audit.checkpoints",
             String::from(
                 "INSECURE: no checkpoint leaves this machine, so whoever owns it can rewrite the \
@@ -86,4 +86,14 @@ pub(in crate::cli) fn findings(path: &Path, settings: &Audit) -> (Vec<Finding>, 
         ));
     }
     (mistakes, warnings)
+}
+
+/// What is wrong with a key, as a mistake in the configuration at `path`.
+pub(in crate::cli) fn mistake(path: &Path, fault: &KeyFault) -> Finding {
+    finding(path, &fault.key, fault.to_string())
+}
+
+fn finding(path: &Path, key: &str, message: String) -> Finding {
+    let origin = Origin::File(path.display().to_string());
+    Finding { origin, line: None, key: Some(key.to_owned()), message }
 }

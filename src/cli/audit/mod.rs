@@ -14,7 +14,7 @@ use clap::{Args, Subcommand};
 use super::Ended;
 use crate::audit::note::Verifier;
 
-pub(super) use keys::findings;
+pub(super) use keys::{findings, mistake};
 
 /// Read the audit journal, and prove that it is whole.
 #[derive(Debug, Args)]

@@ -120,9 +120,9 @@ pub(crate) struct SearchArguments {
     /// A user, by the sub of the token.
     #[arg(long, value_name = "SUB", requires = "search_key")]
     user: Option<String>,
-    /// The file of the journal's search key.
+    /// The file of the journal's search key; once more for each that it had before.
     #[arg(long, value_name = "FILE")]
-    search_key: Option<PathBuf>,
+    search_key: Vec<PathBuf>,
     /// At most so many, the first ones.
     #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
     limit: usize,
@@ -285,7 +285,8 @@ impl SearchArguments {
 /// What must be so of a record.
 struct Wanted<'a> {
     members: Vec<(&'static str, &'a str)>,
-    hashes: Vec<(&'static str, String)>,
+    /// What is asked for, by each of the search keys.
+    hashes: Vec<(&'static str, Vec<String>)>,
     /// The hashes of what a patient's number stands for at practices.
     ids: HashSet<String>,
     since: Option<String>,
@@ -310,16 +311,13 @@ impl<'a> Wanted<'a> {
             (Subject::Resource, arguments.resource.as_deref()),
             (Subject::User, arguments.user.as_deref()),
         ];
-        let mut hashes = Vec::new();
-        if let Some(path) = &arguments.search_key {
-            let unusable = |why: String| format!("{} {why}", path.display());
-            let text = secret(path).map_err(unusable)?;
-            let key = SearchKey::read(&text);
-            let key = key.ok_or_else(|| unusable("holds no search key".into()))?;
-            let asked = subjects.into_iter().filter_map(|(subject, text)| Some((subject, text?)));
-            hashes
-                .extend(asked.map(|(subject, text)| (subject.word(), key.hash(subject, &[text]))));
-        }
+        let keys = arguments.search_key.iter().map(|path| search_key(path));
+        let keys = keys.collect::<Result<Vec<_>, _>>()?;
+        let asked = subjects.into_iter().filter_map(|(subject, text)| Some((subject, text?)));
+        let hashes = asked.map(|(subject, text)| {
+            (subject.word(), keys.iter().map(|key| key.hash(subject, &[text])).collect())
+        });
+        let hashes = hashes.collect();
         let now = moment::now();
         let time = |text: &Option<String>| moment::utc(moment::parse(text.as_deref()?, now)?);
         let (since, until) = (time(&arguments.since), time(&arguments.until));
@@ -330,7 +328,7 @@ impl<'a> Wanted<'a> {
     /// by these is to be found too.
     fn learn(&mut self, shown: &Shown) -> Result<(), Fault> {
         let number = Subject::NhsNumber.word();
-        let Some((_, hash)) = self.hashes.iter().find(|(name, _)| *name == number) else {
+        let Some((_, hashes)) = self.hashes.iter().find(|(name, _)| *name == number) else {
             return Ok(());
         };
         let member = |told: &Value, name: &str| Some(told.get(name)?.as_str()?.to_owned());
@@ -338,7 +336,8 @@ impl<'a> Wanted<'a> {
         scan(shown, FIRST, 0, |line, record| {
             let learned = (line.kind == "outcome").then(|| record.get("learned")).flatten();
             let learned = learned.and_then(Value::as_array).into_iter().flatten();
-            let same = learned.filter(|told| member(told, number).as_ref() == Some(hash));
+            let same = |told: &&Value| member(told, number).is_some_and(|it| hashes.contains(&it));
+            let same = learned.filter(same);
             ids.extend(same.filter_map(|told| member(told, Subject::Resource.word())));
             Keep::Not
         })?;
@@ -363,10 +362,19 @@ impl<'a> Wanted<'a> {
         let second = |text: &str| text.get(..19).unwrap_or_default().to_owned();
         let time = member("time").map(second).unwrap_or_default();
         self.members.iter().all(|(name, value)| member(name) == Some(value))
-            && self.hashes.iter().all(|(name, hash)| self.has(record, name, hash))
+            && self
+                .hashes
+                .iter()
+                .all(|(name, hashes)| hashes.iter().any(|hash| self.has(record, name, hash)))
             && self.since.as_deref().is_none_or(|since| time >= second(since))
             && self.until.as_deref().is_none_or(|until| time <= second(until))
     }
+}
+
+fn search_key(path: &Path) -> Result<SearchKey, String> {
+    let unusable = |why: String| format!("{} {why}", path.display());
+    let text = secret(path).map_err(unusable)?;
+    SearchKey::read(&text).ok_or_else(|| unusable("holds no search key".into()))
 }
 
 fn has_hash(record: &Value, name: &str, hash: &str) -> bool {

@@ -3,6 +3,7 @@
 mod disks;
 mod faults;
 pub(crate) mod journal;
+mod keys;
 mod load;
 mod power;
 mod witness;
