@@ -4,6 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::{
     decide::Permit,
+    interaction::Capability,
+    links::Links,
+    names::ServiceRoot,
     policy::{Endpoint, Policy},
 };
 
@@ -64,6 +67,43 @@ fn root(endpoint: &Endpoint, connection: Connection) -> (&'static str, &str) {
 pub fn url(permit: &Permit, endpoint: &Endpoint) -> String {
     let path = permit.fhir_request().split('?').next().unwrap_or_default();
     [endpoint.service_root.base(), path].join("/")
+}
+
+/// What the service roots of a permit's practice are called by the consumer, in the form in which it
+/// asked: `arrived` is its request target, `origin` the scheme and host that it was sent to.
+pub fn links(permit: &Permit, arrived: &str, origin: &str, policy: &Policy) -> Links {
+    let Some(practice) = policy.practice(permit.practice()) else { return Links::default() };
+    let before = arrived.strip_suffix(permit.fhir_request());
+    let Some(asked) = before.and_then(|before| before.strip_suffix('/')) else {
+        return Links::default();
+    };
+    let capability = permit.interaction().row().capability;
+    let mut named: Vec<(&ServiceRoot, String)> = Vec::new();
+    if let Some(endpoint) = practice.endpoints.of(capability) {
+        named.push((&endpoint.service_root, [origin, asked].concat()));
+    }
+    for (capability, Endpoint { service_root: root, .. }) in practice.endpoints.iter() {
+        if named.iter().all(|(known, _)| known.base() != root.base()) {
+            let path = match asked.strip_prefix("/http") {
+                Some(_) => ["/", root.base()].concat(),
+                None => ods_path(asked, capability),
+            };
+            named.push((root, [origin, &path].concat()));
+        }
+    }
+    Links::new(named)
+}
+
+/// The ODS form of the service root for `capability` at the practice, and of the version, that
+/// `asked` is for.
+fn ods_path(asked: &str, capability: Capability) -> String {
+    let mut path: String = asked.split_inclusive('/').take(4).collect();
+    path.push_str(match capability {
+        Capability::Structured => "gpconnect/structured/fhir",
+        Capability::Documents => "gpconnect/documents/fhir",
+        Capability::Foundations | Capability::Appointments | Capability::Html => "gpconnect/fhir",
+    });
+    path
 }
 
 /// The `Forwarded` element of this hop (RFC 7239): IPv6 bracketed and quoted, our own address

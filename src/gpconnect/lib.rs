@@ -21,6 +21,7 @@ pub mod facts;
 pub mod forward;
 pub mod headers;
 pub mod interaction;
+pub mod links;
 pub mod media;
 pub mod names;
 pub mod outcome;

@@ -34,7 +34,7 @@ impl Format {
     }
 
     /// The format of one media type, parameters aside.
-    pub(crate) fn of_media_type(text: &str) -> Option<Self> {
+    pub fn of_media_type(text: &str) -> Option<Self> {
         let essence = text.split(';').next().unwrap_or_default().trim();
         let is = |known: &[&str]| known.iter().any(|known| essence.eq_ignore_ascii_case(known));
         if is(&["application/fhir+json", "application/json+fhir", "application/json", "text/json"])
@@ -99,6 +99,20 @@ pub fn wanted(fields: &Fields<'_>, query: Option<&str>) -> Wanted {
 fn format_parameter(query: &str) -> Option<Cow<'_, str>> {
     let value = query.split('&').find_map(|pair| pair.strip_prefix("_format="))?;
     Some(percent_decode_str(value).decode_utf8_lossy())
+}
+
+/// Whether an answer may be compressed with gzip for a caller with these `Accept-Encoding` values
+/// (RFC 9110, 12.5.3): it has to say so.
+pub fn accepts_gzip<'r>(values: impl Iterator<Item = &'r str>) -> bool {
+    let mut any = false;
+    for coding in values.flat_map(|value| value.split(',')).take(MOST_RANGES) {
+        let name = coding.split(';').next().unwrap_or_default().trim();
+        if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") {
+            return weight(coding) > 0;
+        }
+        any |= name == "*" && weight(coding) > 0;
+    }
+    any
 }
 
 enum Accepted {
@@ -273,6 +287,24 @@ mod tests {
             ("a/b;q=x", 1_000),
         ] {
             assert_eq!(weight(range), expected, "{range}");
+        }
+    }
+
+    #[test]
+    fn gzip_is_for_those_who_ask() {
+        for (values, accepted) in [
+            (&[][..], false),
+            (&["gzip"], true),
+            (&["deflate, GZIP;q=0.5"], true),
+            (&["br", "x-gzip"], true),
+            (&["*"], true),
+            (&["*, gzip;q=0"], false),
+            (&["gzip;q=0, *"], false),
+            (&["*;q=0"], false),
+            (&["identity, br"], false),
+            (&["gzipped"], false),
+        ] {
+            assert_eq!(accepts_gzip(values.iter().copied()), accepted, "{values:?}");
         }
     }
 

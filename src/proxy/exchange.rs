@@ -19,7 +19,7 @@ use gpconnect::{
 use prometheus::IntGauge;
 use uuid::Uuid;
 
-use super::{answer::Answer, watch::AnswerWatch};
+use super::{answer::Answer, assist::Assisted, watch::AnswerWatch};
 use crate::{
     audit::{Journal, Ticket},
     snapshot::Snapshot,
@@ -61,12 +61,16 @@ pub(super) struct Exchange {
     pub(super) upstream: Option<Duration>,
     /// A copy of the answer, where it says which patient has which id: for the journal.
     pub(super) copy: Option<Vec<u8>>,
+    /// What the answer's body goes through, for consumers in assist mode.
+    pub(super) assisted: Option<Assisted>,
+    /// The status of an error that is no FHIR, which is replaced by one that is.
+    pub(super) not_fhir: Option<u16>,
     pub(super) watch: Option<Arc<AnswerWatch>>,
     /// The caller's certificate, when it has one.
     pub(super) certificate: Option<Arc<ClientCertificate>>,
     at: SystemTime,
     started: Instant,
-    telemetry: Arc<Telemetry>,
+    pub(super) telemetry: Arc<Telemetry>,
     pub(super) journal: Arc<Journal>,
     _in_flight: InFlight,
 }
@@ -121,6 +125,8 @@ impl Exchange {
             sent_upstream: None,
             upstream: None,
             copy: None,
+            assisted: None,
+            not_fhir: None,
             watch: None,
             certificate: None,
             at: SystemTime::now(),

@@ -13,6 +13,9 @@ pub(super) fn reason(fault: &Error, exchange: &Exchange) -> Option<Reason> {
         InvalidCert, ReadError, ReadTimedout, SocketError, TLSHandshakeFailure, WriteError,
         WriteTimedout,
     };
+    if let Some(status) = exchange.not_fhir {
+        return Some(Reason::AnswerNotFhir { status });
+    }
     let url = || exchange.url().unwrap_or_default().into();
     match (fault.esource(), fault.etype()) {
         (ErrorSource::Upstream, _) if exchange.is_late() => {

@@ -3,7 +3,11 @@
 use std::{any::Any, os::fd::RawFd, sync::Arc, time::Instant};
 
 use async_trait::async_trait;
-use gpconnect::{Permit, Rejection, RequestFacts, decide, interaction::Kind, rejection::Reason};
+use gpconnect::{
+    Check, Permit, Rejection, RequestFacts, decide, forward, interaction::Kind, links::Links,
+    policy::Mode, rejection::Reason,
+};
+use http::header;
 use pingora::{
     Error, ErrorType,
     http::{RequestHeader, ResponseHeader},
@@ -15,6 +19,7 @@ use pingora::{
 use super::{
     access,
     answer::Answer,
+    assist::Assisted,
     body, convert,
     exchange::{Exchange, Fault, FromFront},
     fault,
@@ -23,6 +28,9 @@ use super::{
     service::Shared,
 };
 use crate::{config::Timeouts, snapshot::Snapshot};
+
+/// A provider's body is not in the coding that its head names.
+const DAMAGED: ErrorType = ErrorType::Custom("Damaged");
 
 /// The engine's application behind one listener.
 #[derive(Clone, Debug)]
@@ -115,6 +123,29 @@ impl Exchange {
         if let Some(watch) = &self.watch {
             watch.disarm();
         }
+    }
+
+    /// An error of the practice's system is no FHIR.
+    fn count_not_fhir(&self) {
+        let policy = &self.snapshot.policy;
+        let practice = self.permit.as_ref().and_then(|permit| policy.practice(permit.practice()));
+        if let Some(practice) = practice {
+            self.telemetry.metrics.broken(practice.ods_code, Check::AnswerIsFhir);
+        }
+    }
+
+    fn is_assisted(&self) -> bool {
+        let sender = self.permit.as_ref().map(Permit::sender);
+        let consumer = sender.and_then(|sender| self.snapshot.policy.consumer(sender));
+        consumer.is_some_and(|consumer| consumer.mode == Mode::Assist)
+    }
+
+    /// What the practice's service roots are called by the consumer.
+    fn links(&self, arrived: &RequestHeader, secure: bool) -> Links {
+        let host = arrived.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let (Some(permit), Some(host)) = (&self.permit, host) else { return Links::default() };
+        let origin = [if secure { "https://" } else { "http://" }, host].concat();
+        forward::links(permit, convert::target(arrived), &origin, &self.snapshot.policy)
     }
 
     /// Whether the head of the answer did not come in time.
@@ -242,7 +273,7 @@ impl ProxyHttp for Gateway {
 
     async fn response_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         head: &mut ResponseHeader,
         exchange: &mut Self::CTX,
     ) -> pingora::Result<()> {
@@ -260,6 +291,18 @@ impl ProxyHttp for Gateway {
         exchange.upstream = exchange.sent_upstream.map(|sent| sent.elapsed());
         exchange.status = Some(head.status.as_u16());
         exchange.copy_answer(head);
+        let is_told = response::is_told_as_fhir(head);
+        if !is_told {
+            exchange.count_not_fhir();
+        }
+        if exchange.is_assisted() {
+            if !is_told {
+                exchange.not_fhir = exchange.status;
+                return Err(refuse("an error that is no FHIR"));
+            }
+            let links = exchange.links(session.req_header(), self.secure);
+            exchange.assisted = Assisted::new(session.req_header(), &links, head)?;
+        }
         response::complete(head, exchange.trace_id(), self.secure)
     }
 
@@ -273,6 +316,11 @@ impl ProxyHttp for Gateway {
         body.iter().for_each(|part| exchange.copy_part(part));
         if !end && exchange.remaining().is_zero() {
             return Err(Error::explain(ErrorType::ReadTimedout, "answer took too long").into_up());
+        }
+        if let Some(assisted) = &mut exchange.assisted {
+            let sent = assisted.pass(body.as_deref().unwrap_or_default(), end);
+            let damaged = |_| Error::explain(DAMAGED, "not the gzip that it says it is").into_up();
+            *body = Some(sent.map_err(damaged)?).filter(|sent| !sent.is_empty());
         }
         Ok(None)
     }
@@ -339,7 +387,9 @@ impl ProxyHttp for Gateway {
         }
         let answer = Answer::of(reason.clone(), exchange.trace_id(), exchange.style());
         let answer = answer.over(self.secure);
-        exchange.upstream = None;
+        if exchange.not_fhir.is_none() {
+            exchange.upstream = None;
+        }
         exchange.note(&reason, &answer);
         // A caller that is gone by now is told nothing.
         answer.write_last(session).await.unwrap_or_default();

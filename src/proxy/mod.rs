@@ -7,6 +7,7 @@ mod access;
 mod address;
 mod alarm;
 mod answer;
+mod assist;
 mod audit;
 mod body;
 mod bounded;

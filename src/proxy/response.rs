@@ -1,7 +1,7 @@
 //! Stage 13: what is added to a provider's answer. Nothing of it is changed or taken away, except
 //! what belongs to the provider's connection.
 
-use gpconnect::names::TraceId;
+use gpconnect::{media::Format, names::TraceId};
 use http::{HeaderName, HeaderValue, header};
 use pingora::{Result, http::ResponseHeader};
 
@@ -25,6 +25,16 @@ pub(super) fn complete(head: &mut ResponseHeader, trace_id: TraceId, secure: boo
         head.append_header("Cache-Control", NO_STORE)?;
     }
     Ok(())
+}
+
+/// Whether an answer is no error, or an error that says it is FHIR. Who promises FHIR and answers
+/// with an error page, or with nothing, leaves a program without a reason.
+pub(super) fn is_told_as_fhir(head: &ResponseHeader) -> bool {
+    let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let is_fhir =
+        || text(header::CONTENT_TYPE).is_some_and(|it| Format::of_media_type(it).is_some());
+    let is_empty = || text(header::CONTENT_LENGTH) == Some("0");
+    head.status.as_u16() < 400 || (is_fhir() && !is_empty())
 }
 
 /// Whether there is one way to tell where the answer ends: no two lengths, also not in a list, no

@@ -10,7 +10,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
-use gpconnect::{Policy, interaction::TABLE, names::OdsCode, policy::PracticeIndex};
+use gpconnect::{Check, Policy, interaction::TABLE, names::OdsCode, policy::PracticeIndex};
 use hashbrown::HashMap;
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
@@ -33,6 +33,12 @@ const LOADED: &str = "When the snapshot in use was loaded, in seconds since 1970
 
 const REPORT_ONLY: &str =
     "Faults that were only reported, because the consumer is let off the check.";
+
+const REGISTERED: &str = "Systems and organisations in the snapshot in use.";
+
+const BROKEN: &[&str] = &["organisation", "rule"];
+
+const CONFORMANCE: &str = "Answers of a practice that break a rule of the specification, whether or not they were mended.";
 
 /// What a label says of something that is not registered or not known.
 const UNKNOWN: &str = "unknown";
@@ -57,6 +63,7 @@ pub struct Metrics {
     practices: ArcSwap<Practices>,
     requests: IntCounterVec,
     report_only: IntCounterVec,
+    conformance: IntCounterVec,
     tokens: TokenMetrics,
     duration: HistogramVec,
     upstream_duration: HistogramVec,
@@ -125,6 +132,7 @@ impl Metrics {
                 "Requests by interaction, consumer, status, fault and who made the answer.",
                 &["interaction", "consumer", "status", "fault", "origin"],
             )?,
+            conformance: make.counters("conformance_total", CONFORMANCE, BROKEN)?,
             report_only: make.counters("report_only_total", REPORT_ONLY, &["consumer", "check"])?,
             tokens: TokenMetrics::new(&make)?,
             duration: make.histograms(
@@ -161,11 +169,7 @@ impl Metrics {
             generation: make
                 .gauge("snapshot_generation", "The snapshot in use, counted from 1.")?,
             loaded: make.gauge("snapshot_loaded_timestamp_seconds", LOADED)?,
-            registered: make.gauges(
-                "registered",
-                "Systems and organisations in the snapshot in use.",
-                &["kind"],
-            )?,
+            registered: make.gauges("registered", REGISTERED, &["kind"])?,
             registry: registry.clone(),
         })
     }
@@ -212,6 +216,11 @@ impl Metrics {
     pub fn reloaded(&self, worked: bool) {
         let result = if worked { "loaded" } else { "refused" };
         self.reloads.with_label_values(&[result]).inc();
+    }
+
+    /// Counts an answer of `practice` that breaks a rule.
+    pub fn broken(&self, practice: OdsCode, rule: Check) {
+        self.conformance.with_label_values(&[practice.as_str(), rule.name()]).inc();
     }
 
     /// Counts a finished request.

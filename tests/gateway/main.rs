@@ -14,6 +14,7 @@ mod addressing;
 mod admin;
 mod ambiguity;
 mod answers;
+mod assisted;
 mod attacks;
 mod audit;
 mod bookings;

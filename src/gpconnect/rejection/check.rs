@@ -63,6 +63,7 @@ impl Reason {
             Self::UpstreamInvalid { .. } => Check::UpstreamAnswer,
             Self::UpstreamNotTrusted { .. } => Check::UpstreamTrust,
             Self::UpstreamTimeout { .. } => Check::UpstreamDeadline,
+            Self::AnswerNotFhir { .. } => Check::AnswerIsFhir,
             Self::GatewayFault { .. } => Check::Gateway,
         }
     }

@@ -152,6 +152,7 @@ impl Reason {
             }
             Self::UpstreamUnreachable { .. }
             | Self::UpstreamInvalid { .. }
+            | Self::AnswerNotFhir { .. }
             | Self::UpstreamNotTrusted { .. } => {
                 "Nothing is wrong with the request; try later, and tell the practice's supplier."
             }

@@ -99,6 +99,8 @@ pub enum Reason {
     UpstreamInvalid { url: FromCaller<Box<str>> },
     UpstreamNotTrusted { url: FromCaller<Box<str>>, fault: Box<str> },
     UpstreamTimeout { url: FromCaller<Box<str>> },
+    // Stage 13, the answer.
+    AnswerNotFhir { status: u16 },
     // Anywhere.
     GatewayFault { reference: Box<str> },
 }
@@ -270,6 +272,7 @@ impl Reason {
             Self::UpstreamNotTrusted { .. } => Answer(502, Transient,    Proxy,            "upstream_not_trusted"),    // B-502
             Self::UpstreamInvalid { .. }    => Answer(502, Transient,    Proxy,            "upstream_invalid"),        // B-502
             Self::UpstreamTimeout { .. }    => Answer(504, Transient,    Proxy,            "upstream_timeout"),        // B-504
+            Self::AnswerNotFhir { status }  => Answer(*status, Processing, INTERNAL,       "answer_not_fhir"),         // the provider's
             Self::GatewayFault { .. }       => Answer(500, Processing,   INTERNAL,         "gateway_fault"),
         }
     }

@@ -40,6 +40,9 @@ impl Reason {
             Self::MethodNotCarried => "405: Method Not Allowed".into(),
             Self::TargetAmbiguous(fault) => format!("Request target is not valid: {fault}"),
             Self::NotAGpConnectPath => "Not a GP Connect resource".into(),
+            Self::AnswerNotFhir { status } => {
+                format!("Provider answered {status} without an OperationOutcome")
+            }
             Self::BodyTooLong { limit } => format!("Request body exceeds {limit} bytes"),
             Self::BodyBroken(fault) => format!("Request body is malformed: {fault}"),
             Self::GatewayFault { reference } => format!("Gateway fault, reference {reference}"),

@@ -1,0 +1,396 @@
+//! Rewriting against whole documents read with a parser: the same answer, but for its links.
+
+use proptest::{collection::vec, prelude::*, sample::select};
+use quick_xml::{XmlVersion, events::Event, reader::Reader};
+use serde_json::{Map, Value, json};
+
+use super::*;
+
+const ROOT: &str = "https://gp.example/A20047/STU3/1/gpconnect/fhir";
+const LONGER: &str = "https://gp.example/A20047/STU3/1/gpconnect/fhir/structured";
+const GATEWAY: &str = "https://gw.example/A20047/STU3/1/gpconnect/fhir";
+const OTHER: &str = "https://gw.example/A20047/STU3/1/gpconnect/structured/fhir";
+
+fn links() -> Links {
+    let (root, longer) = (ROOT.parse().unwrap(), LONGER.parse().unwrap());
+    Links::new([(&root, GATEWAY.to_owned()), (&longer, OTHER.to_owned())])
+}
+
+/// `body` rewritten in parts of these lengths, the last of which repeats.
+fn rewritten(body: &[u8], format: Format, parts: &[usize]) -> Vec<u8> {
+    let mut rewriter = Rewriter::new(links(), format);
+    let (mut out, mut rest) = (Vec::new(), body);
+    let mut lengths = parts.iter().chain(std::iter::repeat(parts.last().unwrap()));
+    while !rest.is_empty() {
+        let (part, behind) = rest.split_at((*lengths.next().unwrap()).min(rest.len()));
+        rewriter.push(part, &mut out);
+        rest = behind;
+    }
+    rewriter.end(&mut out);
+    out
+}
+
+fn rewritten_text(body: &str, format: Format) -> String {
+    let whole = rewritten(body.as_bytes(), format, &[body.len().max(1)]);
+    assert_eq!(whole, rewritten(body.as_bytes(), format, &[1]), "byte by byte: {body}");
+    String::from_utf8(whole).unwrap()
+}
+
+/// What a URL becomes, by another way than the product's.
+fn expected(url: &str) -> String {
+    for (root, gateway) in [(LONGER, OTHER), (ROOT, GATEWAY)] {
+        let with_port = root.replace("gp.example", "gp.example:443");
+        for root in [root, &with_port] {
+            let origin = root.find("/A20047").unwrap();
+            let same = url.get(..root.len()).is_some_and(|start| {
+                start[..origin].eq_ignore_ascii_case(&root[..origin])
+                    && start[origin..] == root[origin..]
+            });
+            let behind = url.get(root.len()..).unwrap_or_default();
+            if same && (behind.is_empty() || behind.starts_with(['/', '?', '#'])) {
+                return [gateway, behind].concat();
+            }
+        }
+    }
+    url.to_owned()
+}
+
+#[test]
+fn links_in_json_lead_through_the_gateway() {
+    for (name, body, out) in [
+        (
+            "a resource's address",
+            format!(r#"{{"fullUrl":"{ROOT}/Patient/1"}}"#),
+            format!(r#"{{"fullUrl":"{GATEWAY}/Patient/1"}}"#),
+        ),
+        (
+            "with blanks, a query and a fragment",
+            format!("{{ \"url\" \n:\t\"{ROOT}?a=b\" , \"reference\" : \"{ROOT}#x\" }}"),
+            format!("{{ \"url\" \n:\t\"{GATEWAY}?a=b\" , \"reference\" : \"{GATEWAY}#x\" }}"),
+        ),
+        (
+            "slashes with a backslash, letters by number",
+            format!(
+                r#"{{"\u0075rl":"{}\/Patient\/1"}}"#,
+                ROOT.replace('/', "\\/").replace('h', "\\u0068")
+            ),
+            format!(r#"{{"\u0075rl":"{GATEWAY}\/Patient\/1"}}"#),
+        ),
+        (
+            "a host in capitals, the port of https",
+            r#"{"url":"HTTPS://GP.Example:443/A20047/STU3/1/gpconnect/fhir/Slot"}"#.to_owned(),
+            format!(r#"{{"url":"{GATEWAY}/Slot"}}"#),
+        ),
+        (
+            "the longer of two roots",
+            format!(r#"{{"url":"{LONGER}/Patient"}}"#),
+            format!(r#"{{"url":"{OTHER}/Patient"}}"#),
+        ),
+    ] {
+        assert_eq!(rewritten_text(&body, Format::Json), out, "{name}");
+    }
+}
+
+#[test]
+fn what_is_no_link_stays() {
+    for (name, body) in [
+        ("another host", r#"{"url":"https://other.example/A20047/STU3/1/gpconnect/fhir"}"#.into()),
+        ("another path", format!(r#"{{"url":"{ROOT}s/Patient"}}"#)),
+        ("another port", ROOT.replace("gp.example", "gp.example:8443")),
+        ("another practice", format!(r#"{{"url":"{}"}}"#, ROOT.replace("A20047", "A20048"))),
+        ("a relative reference", r#"{"reference":"Patient/1"}"#.into()),
+        ("in the middle of a text", format!(r#"{{"url":"see {ROOT}/Patient/1"}}"#)),
+        ("a text that is read by people", format!(r#"{{"div":"{ROOT}/Patient/1"}}"#)),
+        ("a name in a text", format!(r#"{{"text":"\"url\": \"{ROOT}\""}}"#)),
+        ("a name as a value", format!(r#"["url", "{ROOT}"]"#)),
+        ("a list", format!(r#"{{"url":["{ROOT}"]}}"#)),
+        ("cut off in a root", format!(r#"{{"url":"{}"#, &ROOT[..20])),
+        ("cut off behind a backslash", r#"{"url":"https:\"#.into()),
+        ("cut off in a number", r#"{"url":"https:\u00"#.into()),
+        ("a sign for a digit", r#"{"url":"\u+068ttps://gp.example"}"#.into()),
+        ("nothing", String::new()),
+    ] {
+        assert_eq!(rewritten_text(&body, Format::Json), body, "{name}");
+    }
+}
+
+#[test]
+fn links_in_xml_lead_through_the_gateway() {
+    for (name, body, out) in [
+        (
+            "a resource's address",
+            format!(r#"<entry><fullUrl value="{ROOT}/Patient/1"/></entry>"#),
+            format!(r#"<entry><fullUrl value="{GATEWAY}/Patient/1"/></entry>"#),
+        ),
+        (
+            "a prefix, single quotes, blanks, another attribute before",
+            format!("<f:url id = \">\"\n value\t= '{ROOT}'></f:url>"),
+            format!("<f:url id = \">\"\n value\t= '{GATEWAY}'></f:url>"),
+        ),
+        (
+            "characters by number, an ampersand behind",
+            format!(
+                r#"<reference value="{}/Slot?a=1&amp;b=2"/>"#,
+                ROOT.replace('/', "&#x2F;").replace('h', "&#104;")
+            ),
+            format!(r#"<reference value="{GATEWAY}/Slot?a=1&amp;b=2"/>"#),
+        ),
+        (
+            "behind what is no element",
+            format!(
+                "<?xml version='1.0'?><!DOCTYPE x><!-- <url value='-- > --><url value='{ROOT}'/>"
+            ),
+            format!(
+                "<?xml version='1.0'?><!DOCTYPE x><!-- <url value='-- > --><url value='{GATEWAY}'/>"
+            ),
+        ),
+        (
+            "behind characters that were left as they are",
+            format!("<a><![CDATA[<b ]] > ]]]><url value='{ROOT}'/></a>"),
+            format!("<a><![CDATA[<b ]] > ]]]><url value='{GATEWAY}'/></a>"),
+        ),
+    ] {
+        assert_eq!(rewritten_text(&body, Format::Xml), out, "{name}");
+    }
+    for (name, body) in [
+        ("an extension's name", format!(r#"<extension url="{ROOT}/x"/>"#)),
+        ("a comment", format!(r#"<!-- <url value="{ROOT}"/> -->"#)),
+        ("an instruction", format!(r#"<?x <url value="{ROOT}"/> ?>"#)),
+        ("characters", format!(r#"<![CDATA[<url value="{ROOT}"/>]]>"#)),
+        ("a text", format!("<url>value=\"{ROOT}\"</url>")),
+        ("another attribute", format!(r#"<url xvalue="{ROOT}" valuex="{ROOT}"/>"#)),
+        ("an end", format!("</url value='{ROOT}'>")),
+        ("another host", r#"<url value="https://other.example/A20047"/>"#.into()),
+        ("cut off in a reference", "<url value=\"https:&#".into()),
+        ("a reference without end", "<url value=\"https:&#000000000000000000000047;\"".into()),
+    ] {
+        assert_eq!(rewritten_text(&body, Format::Xml), body, "{name}");
+    }
+}
+
+#[test]
+fn a_location_leads_through_the_gateway() {
+    let links = links();
+    for (url, out) in [
+        (
+            format!("{ROOT}/Appointment/1/_history/2"),
+            Some(format!("{GATEWAY}/Appointment/1/_history/2")),
+        ),
+        (ROOT.to_owned(), Some(GATEWAY.to_owned())),
+        (format!("{LONGER}/Patient"), Some(format!("{OTHER}/Patient"))),
+        (format!("{ROOT}x"), None),
+        ("Appointment/1".to_owned(), None),
+        ("https://gp.example".to_owned(), None),
+    ] {
+        assert_eq!(links.of_url(&url), out, "{url}");
+    }
+}
+
+/// Texts that begin with a service root, nearly do, or hold one.
+fn text() -> impl Strategy<Value = String> {
+    let beginnings = select(vec![
+        ROOT,
+        LONGER,
+        "HTTPS://GP.EXAMPLE:443/A20047/STU3/1/gpconnect/fhir",
+        "https://gp.example:44/A20047/STU3/1/gpconnect/fhir",
+        "https://gp.example/A20047/STU3/1/gpconnect/fhi",
+        "https://other.example/x",
+        "",
+    ]);
+    let pieces =
+        select(vec!["/", "?", "#", "Patient", "\"", "\\", "é", "\u{1f600}", "&", "<", ":", "'"]);
+    (beginnings, vec(pieces, 0..6)).prop_map(|(start, rest)| [start, &rest.concat()].concat())
+}
+
+fn name() -> impl Strategy<Value = &'static str> {
+    select(vec!["fullUrl", "url", "reference", "location", "text", "urls", "a\"url"])
+}
+
+fn tree() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![text().prop_map(Value::from), Just(json!(null)), Just(json!(12.5))];
+    leaf.prop_recursive(4, 40, 5, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..5).prop_map(Value::from),
+            vec((name(), inner), 0..5).prop_map(|members| {
+                let owned = members.into_iter().map(|(name, value)| (name.to_owned(), value));
+                Value::Object(owned.collect::<Map<_, _>>())
+            }),
+        ]
+    })
+}
+
+/// A document, spelt as the dice say: blanks, escapes, numbers.
+fn spelt(tree: &Value, dice: &mut impl Iterator<Item = u8>, out: &mut String) {
+    let blank = |dice: &mut dyn Iterator<Item = u8>| {
+        ["", "", " ", "\n\t"][usize::from(dice.next().unwrap() % 4)]
+    };
+    match tree {
+        Value::String(text) => spell(text, dice, out),
+        Value::Array(items) => {
+            out.push('[');
+            for (place, item) in items.iter().enumerate() {
+                out.push_str(if place > 0 { "," } else { "" });
+                out.push_str(blank(dice));
+                spelt(item, dice, out);
+            }
+            out.push(']');
+        }
+        Value::Object(members) => {
+            out.push('{');
+            for (place, (name, value)) in members.iter().enumerate() {
+                out.push_str(if place > 0 { "," } else { "" });
+                out.push_str(blank(dice));
+                spell(name, dice, out);
+                out.push_str(blank(dice));
+                out.push(':');
+                out.push_str(blank(dice));
+                spelt(value, dice, out);
+            }
+            out.push('}');
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => out.push_str(&tree.to_string()),
+    }
+}
+
+fn spell(text: &str, dice: &mut impl Iterator<Item = u8>, out: &mut String) {
+    out.push('"');
+    for letter in text.chars() {
+        match (letter, dice.next().unwrap() % 8) {
+            ('"' | '\\', _) => out.extend(['\\', letter]),
+            ('/', 0 | 1) => out.push_str("\\/"),
+            (letter, 2) if letter < '\u{ffff}' => {
+                out.push_str(&format!("\\u{:04X}", u32::from(letter)));
+            }
+            _ => out.push(letter),
+        }
+    }
+    out.push('"');
+}
+
+fn with_links(tree: Value) -> Value {
+    match tree {
+        Value::Array(items) => items.into_iter().map(with_links).collect::<Vec<_>>().into(),
+        Value::Object(members) => {
+            let link = |(name, value): (String, Value)| match value {
+                Value::String(text) if is_element(name.as_bytes()) => {
+                    (name, expected(&text).into())
+                }
+                value => (name, with_links(value)),
+            };
+            Value::Object(members.into_iter().map(link).collect())
+        }
+        plain => plain,
+    }
+}
+
+/// The tags and texts of a document with what their attributes mean.
+fn events(text: &str) -> Vec<(String, Vec<(String, String)>)> {
+    let mut reader = Reader::from_str(text);
+    let mut events = Vec::new();
+    loop {
+        let (name, attributes) = match reader.read_event().unwrap() {
+            Event::Eof => return events,
+            Event::Start(tag) | Event::Empty(tag) => {
+                let name = tag.local_name().into_inner().to_owned();
+                let read = |attribute: quick_xml::events::attributes::Attribute<'_>| {
+                    let key = attribute.key.as_ref().to_owned();
+                    let value = attribute.normalized_value(XmlVersion::Implicit1_0).unwrap();
+                    (key, value.into_owned())
+                };
+                let attributes = tag.attributes().map(|attribute| read(attribute.unwrap()));
+                (name, attributes.collect())
+            }
+            other => (format!("{other:?}"), Vec::new()),
+        };
+        events.push((name, attributes));
+    }
+}
+
+fn element() -> impl Strategy<Value = String> {
+    let attributes = select(vec!["value", "url", "id", "values"]);
+    (
+        select(vec!["url", "f:reference", "fullUrl", "extension", "div"]),
+        attributes,
+        text(),
+        vec(any::<u8>(), 1..20),
+        select(vec![
+            "",
+            " ",
+            "\n  ",
+            "text > ",
+            "<!-- <url value='-->",
+            "<![CDATA[<url ]]>",
+            "<?p '<url ?>",
+        ]),
+    )
+        .prop_map(|(name, attribute, text, dice, behind)| {
+            let mut dice = dice.into_iter().cycle();
+            let quote = if dice.next().unwrap() % 2 == 0 { '"' } else { '\'' };
+            let mut value = String::new();
+            for letter in text.chars() {
+                match (letter, dice.next().unwrap() % 8) {
+                    ('&', _) => value.push_str("&amp;"),
+                    ('<', _) => value.push_str("&lt;"),
+                    ('"', _) => value.push_str("&quot;"),
+                    ('\'', _) => value.push_str("&#39;"),
+                    (letter, 0) => value.push_str(&format!("&#{};", u32::from(letter))),
+                    (letter, 1) => value.push_str(&format!("&#x{:x};", u32::from(letter))),
+                    _ => value.push(letter),
+                }
+            }
+            format!("<{name} {attribute}={quote}{value}{quote}/>{behind}")
+        })
+}
+
+proptest! {
+    #[test]
+    fn an_answer_in_json_differs_by_its_links_only(
+        tree in tree(), dice in vec(any::<u8>(), 1..40), parts in vec(1_usize..60, 1..8),
+    ) {
+        let mut body = String::new();
+        spelt(&tree, &mut dice.into_iter().cycle(), &mut body);
+        let out = rewritten(body.as_bytes(), Format::Json, &parts);
+        prop_assert_eq!(serde_json::from_slice::<Value>(&out).unwrap(), with_links(tree.clone()));
+        if with_links(tree.clone()) == tree {
+            prop_assert_eq!(&out, body.as_bytes());
+        }
+        prop_assert_eq!(out, rewritten(body.as_bytes(), Format::Json, &[body.len()]));
+    }
+
+    #[test]
+    fn an_answer_in_xml_differs_by_its_links_only(
+        elements in vec(element(), 0..8), parts in vec(1_usize..60, 1..8),
+    ) {
+        let body = format!("<Bundle>{}</Bundle>", elements.concat());
+        let out = String::from_utf8(rewritten(body.as_bytes(), Format::Xml, &parts)).unwrap();
+        let mut wanted = events(&body);
+        for (name, attributes) in &mut wanted {
+            for (_, value) in attributes.iter_mut().filter(|(key, _)| key == "value") {
+                if is_element(name.as_bytes()) {
+                    *value = expected(value);
+                }
+            }
+        }
+        prop_assert_eq!(events(&out), wanted);
+        prop_assert_eq!(out.as_bytes(), rewritten(body.as_bytes(), Format::Xml, &[body.len()]));
+    }
+
+    /// Whatever comes: nothing panics, and what holds no root stays.
+    #[test]
+    fn strange_bytes_stay(body in vec(any::<u8>(), 0..200), parts in vec(1_usize..30, 1..5)) {
+        for format in [Format::Json, Format::Xml] {
+            prop_assert_eq!(rewritten(&body, format, &parts), body.clone());
+        }
+    }
+
+    #[test]
+    fn strange_text_does_not_depend_on_its_parts(
+        body in "[{}\\[\\]:, \"\\\\/<>!?=&;'-]{0,30}(\"url\":\"|<url value=\")?[a-z\"\\\\]{0,10}",
+        parts in vec(1_usize..5, 1..5),
+    ) {
+        for format in [Format::Json, Format::Xml] {
+            let bytes = body.as_bytes();
+            prop_assert_eq!(rewritten(bytes, format, &parts), bytes);
+        }
+    }
+}
