@@ -41,10 +41,9 @@ fn expected(url: &str) -> String {
     for (root, gateway) in [(LONGER, OTHER), (ROOT, GATEWAY)] {
         let with_port = root.replace("gp.example", "gp.example:443");
         for root in [root, &with_port] {
-            let origin = root.find("/A20047").unwrap();
-            let same = url.get(..root.len()).is_some_and(|start| {
-                start[..origin].eq_ignore_ascii_case(&root[..origin])
-                    && start[origin..] == root[origin..]
+            let (origin, path) = root.split_at(root.find("/A20047").unwrap());
+            let same = url.split_at_checked(origin.len()).is_some_and(|(start, rest)| {
+                start.eq_ignore_ascii_case(origin) && rest.starts_with(path)
             });
             let behind = url.get(root.len()..).unwrap_or_default();
             if same && (behind.is_empty() || behind.starts_with(['/', '?', '#'])) {
@@ -104,7 +103,7 @@ fn what_is_no_link_stays() {
         ("a name in a text", format!(r#"{{"text":"\"url\": \"{ROOT}\""}}"#)),
         ("a name as a value", format!(r#"["url", "{ROOT}"]"#)),
         ("a list", format!(r#"{{"url":["{ROOT}"]}}"#)),
-        ("cut off in a root", format!(r#"{{"url":"{}"#, &ROOT[..20])),
+        ("cut off in a root", format!(r#"{{"url":"{}"#, ROOT.split_at(20).0)),
         ("cut off behind a backslash", r#"{"url":"https:\"#.into()),
         ("cut off in a number", r#"{"url":"https:\u00"#.into()),
         ("a sign for a digit", r#"{"url":"\u+068ttps://gp.example"}"#.into()),
