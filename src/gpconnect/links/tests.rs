@@ -270,15 +270,13 @@ fn with_links(tree: Value) -> Value {
     match tree {
         Value::Array(items) => items.into_iter().map(with_links).collect::<Vec<_>>().into(),
         Value::Object(members) => {
-            let link = |(name, value): (String, Value)| match value {
-                Value::String(text) if is_element(name.as_bytes()) => {
-                    (name, expected(&text).into())
-                }
-                value => (name, with_links(value)),
+            let link = |(name, value): (String, Value)| match value.as_str() {
+                Some(text) if is_element(name.as_bytes()) => (name, expected(text).into()),
+                _ => (name, with_links(value)),
             };
             Value::Object(members.into_iter().map(link).collect())
         }
-        plain => plain,
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => tree,
     }
 }
 
@@ -287,7 +285,10 @@ fn events(text: &str) -> Vec<(String, Vec<(String, String)>)> {
     let mut reader = Reader::from_str(text);
     let mut events = Vec::new();
     loop {
-        let (name, attributes) = match reader.read_event().unwrap() {
+        let event = reader.read_event().unwrap();
+        let other = format!("{event:?}");
+        #[expect(clippy::wildcard_enum_match_arm, reason = "of a dozen kinds, two have attributes")]
+        let (name, attributes) = match event {
             Event::Eof => return events,
             Event::Start(tag) | Event::Empty(tag) => {
                 let name = tag.local_name().into_inner().to_owned();
@@ -299,7 +300,7 @@ fn events(text: &str) -> Vec<(String, Vec<(String, String)>)> {
                 let attributes = tag.attributes().map(|attribute| read(attribute.unwrap()));
                 (name, attributes.collect())
             }
-            other => (format!("{other:?}"), Vec::new()),
+            _ => (other, Vec::new()),
         };
         events.push((name, attributes));
     }
