@@ -49,7 +49,7 @@ async fn cut_in_a_row(row: u32) -> (usize, usize) {
     let mut world = World::start(|plan| {
         plan.recorded = 1_000_000;
         plan.settings = format!(
-            "[audit]\ndirectory = {audit:?}\nsegment_bytes = \"1 MiB\"\ncheckpoints = {:?}\n",
+            "[audit]\ndirectory = {audit:?}\nsegment_bytes = \"1 MiB\"\ncheckpoints = [{:?}]\n",
             elsewhere.path(),
         );
     })
