@@ -3,6 +3,8 @@
 
 mod compressed;
 mod faults;
+mod files;
+mod mutations;
 mod rotation;
 mod tampering;
 
@@ -66,6 +68,14 @@ impl World {
         let keys = Keys::open(&self.settings).unwrap();
         let (health, telemetry) = (Arc::clone(&self.health), Arc::clone(&self.telemetry));
         Journal::open(&self.settings, keys, health, telemetry).unwrap()
+    }
+
+    /// From now on it has the keys of another one.
+    pub(super) fn take_keys_of(&self, other: &Self) {
+        for name in ["signing.key", "signing.pub", "search.key", "recipients.txt", "reader.key"] {
+            let name = format!("keys/{name}");
+            fs::copy(other.folder.path().join(&name), self.folder.path().join(&name)).unwrap();
+        }
     }
 
     pub(super) fn audit(&self) -> &Path {

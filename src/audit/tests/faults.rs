@@ -23,11 +23,7 @@ fn killed(world: &World, journal: &Journal) -> World {
     let (ticket, durable) = journal.intend(&request()).unwrap();
     assert!(wait(durable.wait()));
     let copy = World::new();
-    let keys = ["signing.key", "signing.pub", "search.key", "recipients.txt", "reader.key"];
-    for name in keys {
-        let name = format!("keys/{name}");
-        fs::copy(world.folder.path().join(&name), copy.folder.path().join(&name)).unwrap();
-    }
+    copy.take_keys_of(world);
     fs::create_dir(copy.audit()).unwrap();
     for file in fs::read_dir(world.audit()).unwrap() {
         let file = file.unwrap();
