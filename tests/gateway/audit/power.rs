@@ -1,8 +1,8 @@
 //! Power that is cut, under load.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -60,14 +60,21 @@ async fn cut_in_a_row(row: u32) -> (usize, usize) {
         let flushes = device.flushes();
         let load = Load::on(&world, cut);
         sleep(Duration::from_millis(20 + draw(&mut state) % 400)).await;
-        // First what has arrived, then the cut: all of that was promised to be there.
+        // First what has arrived and what was witnessed, then the cut: all of that is to be there.
         let arrived = super::arrived(&world);
+        let witnessed = files(elsewhere.path());
         let kept = Kept::ALL[(row + cut) as usize % Kept::ALL.len()];
         let image = device.cut(kept, || draw(&mut state).is_multiple_of(2));
         assert!(device.flushes() > flushes, "the disk was told to make things durable");
         world.gateway.kill();
         load.end().await;
-        // What arrives late bears this mark too, but came after the cut.
+        // What comes late, while the process still runs, comes after the cut.
+        for (path, _) in files(elsewhere.path()) {
+            match witnessed.get(&path) {
+                Some(text) => fs::write(path, text).unwrap(),
+                None => fs::remove_file(path).unwrap(),
+            }
+        }
         seen.extend(arrived.into_iter().filter(|trace_id| load::is_of(cut, trace_id)));
         device.restart_with(image);
         world.gateway.start_again().await;
@@ -84,8 +91,13 @@ async fn cut_in_a_row(row: u32) -> (usize, usize) {
 
 /// What `audit verify` says, given all checkpoints that had left the machine.
 fn verified(world: &World, elsewhere: &Path) -> (bool, String) {
-    let files = fs::read_dir(elsewhere).unwrap().map(|file| file.unwrap().path());
+    let files = files(elsewhere).into_keys();
     journal::verify(world.gateway.folder(), &files.collect::<Vec<_>>())
+}
+
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let paths = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    paths.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
 }
 
 /// A number that looks drawn.
