@@ -45,7 +45,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use gpconnect::patients::Known;
+use gpconnect::{names::Asid, patients::Known};
 use tokio::sync::oneshot;
 use tracing::{error, info};
 
@@ -61,7 +61,7 @@ use epoch::{Epoch, Start};
 use keys::{KeyFault, Keys};
 use queue::{Entry, Queue};
 use record::{Certificate, Request};
-use refusals::Caller;
+use refusals::{Caller, Flooding};
 use seal::Sealer;
 use segment::{End, Previous};
 use witness::Witness;
@@ -95,6 +95,7 @@ fn keys(faults: &[KeyFault]) -> String {
 pub struct Journal {
     queue: Arc<Queue>,
     keys: Arc<ArcSwap<Keys>>,
+    flooding: Flooding,
     /// The epoch that it began with.
     first_epoch: u64,
     tickets: AtomicU64,
@@ -162,9 +163,10 @@ impl Journal {
         let (shared, wanted) = (Arc::clone(&queue), Arc::clone(&keys));
         let writer =
             Writer::new(shared, settings.clone(), wanted, health, telemetry, beside, epoch);
+        let flooding = writer.flooding();
         let writer = thread::Builder::new().name("audit".into()).spawn(move || writer.run());
         let writer = Mutex::new(Some(writer.map_err(NotOpened::Threads)?));
-        Ok(Self { queue, keys, first_epoch, tickets: AtomicU64::new(0), writer })
+        Ok(Self { queue, keys, flooding, first_epoch, tickets: AtomicU64::new(0), writer })
     }
 
     /// Puts down that a request is about to be sent. None when too much waits already.
@@ -200,6 +202,17 @@ impl Journal {
         };
         let body = record::refusal(request, ended, &self.keys.load().search);
         self.refuse(caller, ended, Some(body));
+    }
+
+    /// Whether a known caller is refused so often that its refusals are only counted: its
+    /// connections are to be closed.
+    pub fn is_flooded_by(
+        &self,
+        consumer: Option<Asid>,
+        certificate: Option<&Certificate<'_>>,
+    ) -> bool {
+        let caller = consumer.map(Caller::Consumer).or_else(|| certificate.map(of_certificate));
+        caller.is_some_and(|caller| self.flooding.load().contains(&caller))
     }
 
     /// Puts down a refusal before there was a request. One without a certificate is only counted.

@@ -65,6 +65,11 @@ impl Queue {
 
     /// Adds an entry, unless what its kind may take is taken.
     pub(super) fn push(&self, entry: Entry) -> bool {
+        self.push_then(entry, || ())
+    }
+
+    /// The same; `there` comes right behind the moment from which on the writer can take it.
+    fn push_then(&self, entry: Entry, there: impl FnOnce()) -> bool {
         let waits = entry.waits();
         let room = match entry {
             Entry::Intent { .. } => ROOM / 2,
@@ -80,6 +85,7 @@ impl Queue {
             self.waiting.fetch_sub(usize::from(waits), Ordering::SeqCst);
             return false;
         }
+        there();
         if waits && self.waiting.load(Ordering::SeqCst) >= self.wake_at() {
             self.wake();
         }
@@ -155,6 +161,21 @@ mod tests {
         let popped = std::iter::from_fn(|| queue.pop()).count();
         assert_eq!((popped, queue.len()), (ROOM, 0));
         assert_eq!(queue.waiting.load(Ordering::SeqCst), 0);
+    }
+
+    /// Whoever takes a waiter takes it off the count, which must have it by then: else the count
+    /// falls below nothing, and the writer is woken for nobody or not at all.
+    #[test]
+    fn a_waiter_is_counted_before_it_can_be_taken() {
+        let queue = Queue::new();
+        let mut taken = false;
+        assert!(queue.push_then(intent(), || {
+            assert_eq!(queue.waiting.load(Ordering::SeqCst), 1);
+            taken = queue.pop().is_some_and(|entry| entry.waits());
+            assert_eq!(queue.waiting.load(Ordering::SeqCst), 0);
+        }));
+        assert!(taken, "it could be taken");
+        assert_eq!((queue.waiting.load(Ordering::SeqCst), queue.len()), (0, 0));
     }
 
     #[test]

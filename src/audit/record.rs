@@ -13,7 +13,7 @@ use std::{
 use gpconnect::{
     decide::Filled,
     interaction::InteractionId,
-    names::{Asid, OdsCode, TraceId},
+    names::{Asid, OdsCode, TokenId, TraceId},
     patients::{Known, Patient, Patients},
     rejection::Reason,
     token::{self, Claims, Given, Identifiers, OneOrMany, Payload, Text},
@@ -71,6 +71,8 @@ pub struct Request<'r> {
     pub reported: &'r [Reason],
     /// Whom query and body name.
     pub patients: &'r Patients,
+    /// The issuer of its access token, and that token's id.
+    pub access: (Option<&'r str>, Option<TokenId>),
     /// The claims of its token.
     pub claims: Option<&'r Payload>,
     /// The snapshot that decided it.
@@ -101,6 +103,10 @@ pub fn intent(request: &Request<'_>, key: &SearchKey) -> Body {
     let claims = request.claims.and_then(|payload| token::read(payload).ok());
     let mut clear = begun(request.at);
     describe(request, claims.as_ref(), key, &mut clear);
+    // That of a refusal says so at its end.
+    let (issuer, token_id) = &request.access;
+    issuer.iter().for_each(|name| clear.text("issuer", name));
+    token_id.iter().for_each(|id| clear.word("jti", id.as_str()));
     Body { clear: clear.into_members(), sealed: sealed(request, claims.as_ref()) }
 }
 
@@ -410,6 +416,7 @@ mod tests {
             filled: Filled { to: true, ..Filled::default() },
             reported: &[],
             patients: &Patients::One(Patient::Number(number)),
+            access: (None, None),
             claims: Some(&payload),
             generation: 4,
             directory_age: Duration::from_secs(61),

@@ -2,11 +2,13 @@
 //! number a second, all others are counted together, so that nobody can fill the journal.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::IpAddr,
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
+use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 use gpconnect::names::Asid;
 
@@ -52,7 +54,11 @@ pub(super) struct Refusals {
     others: u64,
     second: Instant,
     singly: HashMap<Caller, u32, RandomState>,
+    flooding: Flooding,
 }
+
+/// The known callers that have used up what is recorded singly of them in this second.
+pub(super) type Flooding = Arc<ArcSwap<HashSet<Caller>>>;
 
 impl Refusals {
     pub(super) fn new() -> Self {
@@ -63,20 +69,39 @@ impl Refusals {
             others: 0,
             second: Instant::now(),
             singly: HashMap::default(),
+            flooding: Flooding::default(),
+        }
+    }
+
+    /// Who floods at the moment, for whoever answers them.
+    pub(super) fn flooding(&self) -> Flooding {
+        Arc::clone(&self.flooding)
+    }
+
+    /// Begins another second, if it is time for that.
+    fn turn(&mut self, now: Instant) {
+        if now.duration_since(self.second) >= Duration::from_secs(1) {
+            self.second = now;
+            self.singly.clear();
+            if !self.flooding.load().is_empty() {
+                self.flooding.store(Arc::default());
+            }
         }
     }
 
     /// Whether one more of a caller's refusals is to be recorded singly; else it is counted.
     pub(super) fn singly(&mut self, caller: Caller, now: Instant) -> bool {
-        if now.duration_since(self.second) >= Duration::from_secs(1) {
-            self.second = now;
-            self.singly.clear();
-        }
+        self.turn(now);
         if self.singly.len() >= CALLERS && !self.singly.contains_key(&caller) {
             return false;
         }
         let count = self.singly.entry(caller).or_default();
         *count += 1;
+        if *count == SINGLY + 1 {
+            let mut flooding = HashSet::clone(&self.flooding.load());
+            flooding.insert(caller);
+            self.flooding.store(Arc::new(flooding));
+        }
         *count <= SINGLY
     }
 
@@ -92,6 +117,7 @@ impl Refusals {
 
     /// The summaries of a period that is over, or of one that ends `now`.
     pub(super) fn take(&mut self, now: Instant, ends: bool) -> Vec<Body> {
+        self.turn(now);
         if !ends && now.duration_since(self.since) < PERIOD {
             return Vec::new();
         }
@@ -183,11 +209,16 @@ mod tests {
     fn a_known_caller_has_its_quota_each_second() {
         let mut refusals = Refusals::new();
         let (asid, start) = ("200000000359".parse().unwrap(), refusals.second);
-        let caller = Caller::Consumer(asid);
+        let (caller, flooding) = (Caller::Consumer(asid), refusals.flooding());
         let mut singly = |after: Duration| refusals.singly(caller, start + after);
-        let first: Vec<_> = (0..150).map(|_| singly(Duration::ZERO)).collect();
+        let first: Vec<_> = (0..100).map(|_| singly(Duration::ZERO)).collect();
+        assert!(flooding.load().is_empty(), "it has not used it up before it has gone beyond it");
+        let first: Vec<_> =
+            first.into_iter().chain((0..50).map(|_| singly(Duration::ZERO))).collect();
         assert_eq!(first.iter().filter(|singly| **singly).count(), 100);
+        assert!(flooding.load().contains(&caller), "its connections are to be closed");
         assert!(singly(Duration::from_secs(1)), "the next second");
+        assert!(flooding.load().is_empty(), "in which it may go on");
         assert!(refusals.singly(Caller::Certificate([1; 8]), start), "another caller");
     }
 }

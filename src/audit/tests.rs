@@ -166,6 +166,7 @@ pub(super) fn request() -> Request<'static> {
         filled: Filled::default(),
         reported: &[],
         patients: &Patients::None,
+        access: (None, None),
         claims: None,
         generation: 1,
         directory_age: Duration::ZERO,

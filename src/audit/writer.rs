@@ -25,7 +25,7 @@ use super::{
     place::Place,
     queue::{Entry, Queue, TOGETHER},
     record::{Body, begun},
-    refusals::Refusals,
+    refusals::{Caller, Flooding, Refusals},
     seal::Sealer,
     segment::{End, Previous},
     tree::Edge,
@@ -75,6 +75,8 @@ pub(super) struct Writer {
     /// Since when the oldest of `batch` is there: of those somebody waits for, and of the others.
     waiting_since: Option<Instant>,
     resting_since: Option<Instant>,
+    /// Since when the oldest of all is there, also while nothing can be written.
+    behind_since: Option<Instant>,
     checked: Instant,
     /// What the last checkpoint covers.
     covered: (u64, u64),
@@ -129,9 +131,15 @@ impl Writer {
             measured: None,
             waiting_since: None,
             resting_since: None,
+            behind_since: None,
             checked: Instant::now(),
             covered: (0, 0),
         }
+    }
+
+    /// Who is refused so often that it is only counted.
+    pub(super) fn flooding(&self) -> Flooding {
+        self.refusals.flooding()
     }
 
     /// Writes until the queue is closed and empty.
@@ -168,7 +176,7 @@ impl Writer {
                         Some(body) if singly && self.refusals.singly(caller, now) => {
                             self.add(Entry::Refusal { caller, fault, body: Some(body) }, now);
                         }
-                        _ => self.refusals.count(caller, fault),
+                        _ => self.count(caller, fault),
                     }
                 }
                 entry @ (Entry::Intent { .. } | Entry::Outcome { .. } | Entry::Event { .. }) => {
@@ -181,7 +189,13 @@ impl Writer {
     fn add(&mut self, entry: Entry, now: Instant) {
         let since = if entry.waits() { &mut self.waiting_since } else { &mut self.resting_since };
         since.get_or_insert(now);
+        self.behind_since.get_or_insert(now);
         self.batch.push(entry);
+    }
+
+    fn count(&mut self, caller: Caller, fault: &'static str) {
+        self.refusals.count(caller, fault);
+        self.telemetry.metrics.audit.summarised.inc();
     }
 
     fn is_due(&self, now: Instant) -> bool {
@@ -241,6 +255,7 @@ impl Writer {
     /// The batch is durable: its requests may go on.
     fn settle(&mut self) {
         let records = &self.telemetry.metrics.audit.records;
+        self.behind_since = None;
         for entry in self.batch.drain(..) {
             records.with_label_values(&[kind(&entry)]).inc();
             match entry {
@@ -268,7 +283,7 @@ impl Writer {
                 Entry::Event { durable: Some(durable), .. } => {
                     durable.send(false).unwrap_or_default();
                 }
-                Entry::Refusal { caller, fault, .. } => self.refusals.count(caller, fault),
+                Entry::Refusal { caller, fault, .. } => self.count(caller, fault),
                 entry @ (Entry::Outcome { .. } | Entry::Event { .. }) => self.batch.push(entry),
             }
         }
@@ -374,6 +389,11 @@ impl Writer {
         // A request that waited too long may have said otherwise.
         self.health.audit(writable);
         let metrics = &self.telemetry.metrics.audit;
+        if self.batch.is_empty() {
+            self.behind_since = None;
+        }
+        let lag = self.behind_since.map_or(0, |since| now.duration_since(since).as_secs());
+        metrics.lag.set(lag.try_into().unwrap_or(i64::MAX));
         metrics.waiting.set(i64::try_from(self.queue.len() + self.batch.len()).unwrap_or(i64::MAX));
         let is_due = self.measured.is_none_or(|at| now.duration_since(at) >= SPACE);
         if let Some(free) = is_due.then(|| free_percent(&self.settings.directory)).flatten() {

@@ -101,6 +101,13 @@ impl Exchange {
         }
     }
 
+    /// Whether its caller is refused so often that the connection is not to be kept.
+    pub(super) fn is_flooding(&self) -> bool {
+        let consumer = self.seen.and_then(|seen| self.snapshot.policy.consumer(seen.consumer?));
+        let certificate = self.certificate.as_deref().map(certificate);
+        self.journal.is_flooded_by(consumer.map(|consumer| consumer.asid), certificate.as_ref())
+    }
+
     /// Stage 14: its end, from the record that log and metrics are made from.
     pub(super) fn put_down(&self, record: &Record<'_>) {
         if let Some(ticket) = &self.ticket {
@@ -139,6 +146,7 @@ impl Exchange {
             filled: permit.map(Permit::filled).unwrap_or_default(),
             reported: &self.reported,
             patients: &self.patients,
+            access: self.access_token(),
             claims: self.claims.as_ref(),
             generation: self.snapshot.generation,
             directory_age: age(self.snapshot.loaded_at),

@@ -10,7 +10,7 @@ use gpconnect::{
     Permit, Seen,
     decide::Filled,
     forward,
-    names::{FromCaller, TraceId},
+    names::{FromCaller, TokenId, TraceId},
     outcome::Style,
     patients::Patients,
     rejection::Reason,
@@ -174,6 +174,13 @@ impl Exchange {
         }
     }
 
+    /// Whose access token it came with, and that token's id.
+    pub(super) fn access_token(&self) -> (Option<&str>, Option<TokenId>) {
+        let token = self.seen.map(|seen| seen.token).unwrap_or_default();
+        let issuer = token.issuer.and_then(|index| self.snapshot.policy.issuer(index));
+        (issuer.map(|issuer| issuer.name.as_str()), token.token_id)
+    }
+
     fn record(&self) -> Record<'_> {
         let policy = &self.snapshot.policy;
         let consumer = self.seen.and_then(|seen| policy.consumer(seen.consumer?));
@@ -192,10 +199,7 @@ impl Exchange {
             consumer: consumer.map(|consumer| consumer.asid),
             practice,
             token: self.seen.map(|seen| seen.token).unwrap_or_default(),
-            issuer: self
-                .seen
-                .and_then(|seen| policy.issuer(seen.token.issuer?))
-                .map(|issuer| issuer.name.as_str()),
+            issuer: self.access_token().0,
             filled: self.permit.as_ref().map(Permit::filled).unwrap_or_default(),
             status: self.status,
             origin: if provider { Origin::Provider } else { Origin::Gateway },

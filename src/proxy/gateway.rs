@@ -216,6 +216,9 @@ impl ProxyHttp for Gateway {
         let answer = answer.over(self.secure);
         exchange.note(&rejection.reason, &answer);
         exchange.keep_request(session.req_header());
+        if exchange.is_flooding() {
+            session.as_downstream_mut().set_keepalive(None);
+        }
         answer.write(session).await.map(|()| true)
     }
 

@@ -13,6 +13,10 @@ pub struct AuditMetrics {
     pub commit: Histogram,
     /// Records that wait to be written.
     pub waiting: IntGauge,
+    /// How old the oldest record is that waits to be written.
+    pub lag: IntGauge,
+    /// Refusals that are not recorded singly.
+    pub summarised: IntCounter,
     /// Whether it can be written.
     pub writable: IntGauge,
     /// Epochs that ended because the journal could not be written.
@@ -61,6 +65,14 @@ impl AuditMetrics {
                 "From writing records to the disk's word that they are durable.",
             )?,
             waiting: make.gauge("audit_waiting", "Records that wait to be written.")?,
+            lag: make.gauge(
+                "audit_lag_seconds",
+                "How old the oldest record is that waits to be written.",
+            )?,
+            summarised: make.counter(
+                "audit_refusals_summarised_total",
+                "Refusals that were counted together, not recorded singly.",
+            )?,
             writable: make.gauge(
                 "audit_writable",
                 "0 while the journal can't be written and requests are refused.",

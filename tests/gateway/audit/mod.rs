@@ -11,7 +11,7 @@ mod witness;
 use std::collections::BTreeSet;
 
 use crate::harness::interactions as all;
-use crate::harness::{Call, Mode, World};
+use crate::harness::{Call, DEADLINE, Mode, World};
 use crate::wire::Wire;
 use journal::Journal;
 
@@ -62,6 +62,39 @@ async fn every_access_and_every_refusal_is_on_record() {
     for kind in ["epoch", "start", "reload", "stop", "end"] {
         journal.only(kind);
     }
+}
+
+/// A known consumer that is refused on and on is only counted, and its connection closed; a new
+/// one is answered like any other.
+#[tokio::test]
+async fn who_floods_the_journal_with_refusals_loses_the_connection() {
+    let mut world = World::start(|_| {}).await;
+    let strange =
+        || read(&world, "629ea9ba-a077-4d99-b289-7a9b19fd4e04").with("Ssp-To", "999999999999");
+    let mut connection = world.connect(Mode::Transparent).await;
+    let (begun, mut sent) = (std::time::Instant::now(), 0_u64);
+    loop {
+        assert!(begun.elapsed() < DEADLINE, "still open after {sent} refusals");
+        sent += 1;
+        let answer = connection.send(strange()).await;
+        assert_eq!(answer.status, 400);
+        if answer.headers.get("connection").is_some_and(|it| it == "close") {
+            break;
+        }
+    }
+    assert!(sent > 100, "closed after {sent} refusals");
+    let good = read(&world, "629ea9ba-a077-4d99-b289-7a9b19fd4e05");
+    let answer = world.send(good).await;
+    assert_eq!(answer.status, 200);
+    let page = world.metrics().await;
+    assert!(page.contains("\ngpconnect_gateway_audit_lag_seconds 0\n"), "{page}");
+    assert_eq!(world.gateway.stop().await, Some(0));
+    let journal = Journal::read(world.gateway.folder());
+    journal.is_whole();
+    let summed: u64 = journal.of("refusals").map(|record| record["count"].as_u64().unwrap()).sum();
+    let singly = journal.of("refusal").count() as u64;
+    assert!(summed > 0 && singly >= 100, "{singly} singly, {summed} together");
+    assert_eq!(singly + summed, sent, "none is lost");
 }
 
 /// Who has the reader's key sees who looked at whom; who has not sees neither. gp-connect 12.

@@ -198,7 +198,7 @@ async fn the_journal_knows_the_user_of_an_access_token() {
     let folder = bench.world.gateway.folder();
     let search = ["--user", "u-4471", "--search-key", "audit-keys/search.key", "-o", "json"];
     let found = journal::command(folder, "search", &search);
-    for (kind, claims) in [("outcome", &good), ("refusal", &late)] {
+    for (kind, claims) in [("intent", &good), ("outcome", &good), ("refusal", &late)] {
         let records = found.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         let records: Vec<_> = records.filter(|record| record["kind"] == kind).collect();
         let [record] = &records[..] else { panic!("{kind}: {found}") };
