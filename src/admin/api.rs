@@ -56,7 +56,9 @@ pub struct Api {
     pub(super) levels: Arc<Levels>,
     pub(super) listeners: Vec<Listening>,
     pub(super) started: SystemTime,
-    journal: Arc<Journal>,
+    pub(super) journal: Arc<Journal>,
+    /// Held while something is switched off or on.
+    pub(super) switching: tokio::sync::Mutex<()>,
     reload: Arc<Reload>,
     pace: Mutex<Pace>,
 }
@@ -92,6 +94,7 @@ impl Api {
             listeners,
             started: SystemTime::now(),
             journal,
+            switching: tokio::sync::Mutex::default(),
             reload: Arc::new(reload),
             pace: Mutex::new(Pace { left: BURST, at: Instant::now() }),
         }
@@ -166,7 +169,8 @@ impl Api {
         head: &Parts,
         body: Incoming,
     ) -> Result<Answer, Problem> {
-        if head.uri.query().is_some() {
+        let query = head.uri.query();
+        if query.is_some() && route.endpoint != Endpoint::Look(Look::Preview) {
             return refuse(body, Problem::bad("query_unknown", "expected no query")).await;
         }
         let headers = &head.headers;
@@ -174,17 +178,23 @@ impl Api {
             Endpoint::Look(_) if !body.is_end_stream() => {
                 refuse(body, Problem::bad("body_unexpected", "expected no body")).await
             }
-            Endpoint::Look(look) => self.look(look, argument),
+            Endpoint::Look(look) => self.look(look, argument, query),
             Endpoint::Order(Order::Reload) => self.reload(call, read(headers, body).await?).await,
             Endpoint::Order(Order::LogLevel) => {
                 self.set_level(call, read(headers, body).await?).await
+            }
+            Endpoint::Order(Order::SwitchOff) => {
+                self.switch_off(call, read(headers, body).await?).await
+            }
+            Endpoint::Order(Order::SwitchOn) => {
+                self.switch_on(call, argument, read(headers, body).await?).await
             }
             Endpoint::Order(Order::Search) => self.announce(call, read(headers, body).await?).await,
         }
     }
 
     /// What only looks.
-    fn look(&self, look: Look, argument: &str) -> Result<Answer, Problem> {
+    fn look(&self, look: Look, argument: &str, query: Option<&str>) -> Result<Answer, Problem> {
         let snapshot = self.current.load();
         let code = || {
             let fault = |fault| Problem::bad("ods_code_invalid", format!("{fault}"));
@@ -192,6 +202,8 @@ impl Api {
         };
         match look {
             Look::Status => Ok(Answer::json(StatusCode::OK, &self.status())),
+            Look::Switches => Ok(self.switches()),
+            Look::Preview => self.preview(query),
             Look::Practices => {
                 let practices = snapshot.policy.practices();
                 let practices = practices.iter().map(|practice| self.practice(practice)).collect();

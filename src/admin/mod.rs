@@ -13,6 +13,7 @@ mod observe;
 mod order;
 mod route;
 mod state;
+mod switches;
 
 pub use api::{Api, Listening, Reload};
 pub use door::{Door, serve};

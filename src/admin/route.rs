@@ -20,6 +20,8 @@ pub(super) enum Look {
     Practices,
     Practice,
     Directory,
+    Switches,
+    Preview,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub(super) enum Order {
     Reload,
     LogLevel,
     Search,
+    SwitchOff,
+    SwitchOn,
 }
 
 /// One endpoint.
@@ -47,9 +51,13 @@ pub(super) const ROUTES: &[Route] = &[
     look(Look::Practices,  "/v1/practices"),
     look(Look::Practice,   "/v1/practices/{ods}"),
     look(Look::Directory,  "/v1/directory/{ods}"),
-    order(Order::Reload,   Method::POST, "/v1/reload",         Role::Operate),
-    order(Order::LogLevel, Method::PUT,  "/v1/log-level",      Role::Operate),
-    order(Order::Search,   Method::POST, "/v1/audit/searches", Role::Audit),
+    look(Look::Switches,   "/v1/switches"),
+    look(Look::Preview,    "/v1/switches/preview"),
+    order(Order::SwitchOff, Method::POST, "/v1/switches",         Role::Operate),
+    order(Order::SwitchOn,  Method::POST, "/v1/switches/{id}/on", Role::Operate),
+    order(Order::Reload,    Method::POST, "/v1/reload",           Role::Operate),
+    order(Order::LogLevel,  Method::PUT,  "/v1/log-level",        Role::Operate),
+    order(Order::Search,    Method::POST, "/v1/audit/searches",   Role::Audit),
 ];
 
 const fn look(look: Look, path: &'static str) -> Route {

@@ -58,7 +58,18 @@ impl Journal {
         call: &Call<'_>,
         write: impl FnOnce(&mut Object, &mut Object, &SearchKey),
     ) -> bool {
-        let (body, (durable, told)) = (self.order(call, write), oneshot::channel());
+        self.durable(kind, self.order(call, write)).await
+    }
+
+    /// Puts down something that nobody called for; true once it is durable.
+    pub(crate) async fn noted(&self, kind: &'static str, write: impl FnOnce(&mut Object)) -> bool {
+        let mut clear = begun(SystemTime::now());
+        write(&mut clear);
+        self.durable(kind, Body { clear: clear.into_members(), sealed: Vec::new() }).await
+    }
+
+    async fn durable(&self, kind: &'static str, body: Body) -> bool {
+        let (durable, told) = oneshot::channel();
         let entry = Entry::Event { kind, body, durable: Some(durable) };
         self.queue.push(entry) && matches!(timeout(PATIENCE, told).await, Ok(Ok(true)))
     }

@@ -24,6 +24,7 @@ mod serve;
 mod signals;
 mod simulate;
 mod start;
+mod switch;
 mod token;
 
 use std::process::ExitCode;
@@ -53,6 +54,7 @@ enum Command {
     Schema(schema::Arguments),
     Serve(serve::Arguments),
     Simulate(simulate::Arguments),
+    Switch(switch::Arguments),
     Token(token::Arguments),
 }
 
@@ -91,6 +93,7 @@ pub fn run() -> ExitCode {
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Switch(arguments) => switch::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),
     };
     ended.into()

@@ -89,6 +89,8 @@ impl Offices {
     /// Lets callers in, until told to stop.
     pub(super) fn serve(&mut self, api: Api, on: &Handle, stopping: &watch::Receiver<bool>) {
         let api = Arc::new(api);
+        let expiring = Arc::clone(&api);
+        on.spawn(async move { expiring.expire().await });
         for door in self.doors.drain(..) {
             on.spawn(admin::serve(Arc::clone(&api), door, stopping.clone()));
         }

@@ -120,7 +120,7 @@ const OBSERVE: &[Key] = &[
 
 #[rustfmt::skip]
 const ADMIN: &[Key] = &[
-    Key::default("state", Kind::Text(FOLDER), "\"state\"", "The folder of what belongs to the running gateway: a socket of the admin API is always in it, for its own user and root."),
+    Key::default("state", Kind::Text(FOLDER), "\"state\"", "The folder of what belongs to the running gateway: what operations have switched off, and a socket of the admin API for its own user and root."),
     Key::optional("socket", Kind::Text(UNIX_SOCKET), "only the one in state", "A further Unix socket of the admin API."),
     Key::optional("socket_uids", Kind::List(UID, false), "the gateway's own, and root", "The users who may use that socket, in every role."),
     Key::optional("address", Kind::Text(SOCKET), "no TCP", "The address and port of the admin API for callers with tokens. Plain HTTP, so a loopback address only."),

@@ -1,4 +1,5 @@
-//! Stage 8: the switches of the practice. Everything is off unless switched on (gp-connect 10).
+//! Stage 8: the switches of the practice, where everything is off unless switched on (gp-connect 10),
+//! and those of this gateway, where everything is on unless switched off.
 
 use crate::{
     accreditation::Parties,
@@ -7,7 +8,8 @@ use crate::{
     rejection::Reason,
 };
 
-/// Checks that the practice has switched on what the interaction needs.
+/// Checks that the practice has switched on what the interaction needs, and that operations have not
+/// switched it off.
 ///
 /// Foundations follow GP Connect as a whole: they are on wherever any capability is (D18), and also
 /// where none is but GP Connect itself.
@@ -19,9 +21,11 @@ pub fn check(parties: &Parties<'_>, id: InteractionId, policy: &Policy) -> Resul
     let enablement = practice.map(|practice| practice.enablement).unwrap_or_default();
     let own = || enablement.capabilities.contains(parties.capability);
     match id.row().switch {
-        Switch::Never => Ok(()),
         Switch::Whole | Switch::Own if !enablement.gp_connect => Err(Reason::GpConnectDisabled),
         Switch::Own if !own() => Err(Reason::CapabilityDisabled(parties.capability)),
-        Switch::Whole | Switch::Own => Ok(()),
+        Switch::Never | Switch::Whole | Switch::Own => {
+            let off = policy.switched_off().find(parties.sender, parties.practice, id);
+            off.map_or(Ok(()), |kind| Err(Reason::SwitchedOff(kind)))
+        }
     }
 }

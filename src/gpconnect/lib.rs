@@ -30,6 +30,7 @@ pub mod policy;
 pub mod rejection;
 pub mod report_only;
 pub mod sent;
+pub mod switched_off;
 pub mod target;
 pub mod token;
 

@@ -3,7 +3,7 @@
 //! Every look-up costs the same with ten practices and ten thousand: a hash of a short name, then
 //! plain indexes.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -13,6 +13,7 @@ use crate::{
     interaction::{Capability, CapabilitySet, InteractionId, InteractionSet},
     names::{Asid, CpaId, HostName, OdsCode, PartyKey, ServiceRoot},
     report_only::ReportOnly,
+    switched_off::SwitchedOff,
     token::TokenTerms,
 };
 
@@ -136,22 +137,23 @@ pub struct Agreement {
     pub capabilities: CapabilitySet,
 }
 
-/// What checks may look up.
-#[derive(Debug, Default)]
+/// What checks may look up. A clone shares what is registered.
+#[derive(Clone, Debug, Default)]
 pub struct Policy {
-    practices: Vec<Practice>,
-    by_ods_code: HashMap<OdsCode, PracticeIndex, RandomState>,
-    consumers: Vec<Consumer>,
-    by_asid: HashMap<Asid, ConsumerIndex, RandomState>,
-    by_host_name: HashMap<HostName, Vec<ConsumerIndex>, RandomState>,
+    practices: Arc<Vec<Practice>>,
+    by_ods_code: Arc<HashMap<OdsCode, PracticeIndex, RandomState>>,
+    consumers: Arc<Vec<Consumer>>,
+    by_asid: Arc<HashMap<Asid, ConsumerIndex, RandomState>>,
+    by_host_name: Arc<HashMap<HostName, Vec<ConsumerIndex>, RandomState>>,
     /// Per consumer system the row of its organisation in `agreements`.
-    agreement_rows: Vec<usize>,
+    agreement_rows: Arc<Vec<usize>>,
     /// Per consumer organisation one entry a practice: a byte each, so that a million agreements
     /// of a hundred organisations with ten thousand practices are a megabyte.
-    agreements: Vec<Box<[CapabilitySet]>>,
+    agreements: Arc<Vec<Box<[CapabilitySet]>>>,
     carried: InteractionSet,
     checks_nhs_numbers: bool,
-    issuers: Vec<Issuer>,
+    issuers: Arc<Vec<Issuer>>,
+    off: Arc<SwitchedOff>,
 }
 
 impl Policy {
@@ -163,7 +165,9 @@ impl Policy {
         carried: InteractionSet,
     ) -> Self {
         let by_ods_code = practices.iter().map(|practice| practice.ods_code).zip(indexes());
+        let by_ods_code = by_ods_code.map(|(code, index)| (code, PracticeIndex(index))).collect();
         let by_asid = consumers.iter().map(|consumer| consumer.asid).zip(indexes());
+        let by_asid = by_asid.map(|(asid, index)| (asid, ConsumerIndex(index))).collect();
         let mut by_host_name = HashMap::<_, Vec<_>, RandomState>::default();
         for (consumer, index) in consumers.iter().zip(indexes()) {
             for name in &consumer.host_names {
@@ -174,11 +178,11 @@ impl Policy {
             }
         }
         let mut policy = Self {
-            by_host_name,
-            by_ods_code: by_ods_code.map(|(code, index)| (code, PracticeIndex(index))).collect(),
-            by_asid: by_asid.map(|(asid, index)| (asid, ConsumerIndex(index))).collect(),
-            practices,
-            consumers,
+            by_host_name: Arc::new(by_host_name),
+            by_ods_code: Arc::new(by_ods_code),
+            by_asid: Arc::new(by_asid),
+            practices: Arc::new(practices),
+            consumers: Arc::new(consumers),
             carried,
             ..Self::default()
         };
@@ -196,24 +200,33 @@ impl Policy {
     /// As it is, but with these issuers of access tokens.
     #[must_use]
     pub fn with_issuers(mut self, issuers: Vec<Issuer>) -> Self {
-        self.issuers = issuers;
+        self.issuers = Arc::new(issuers);
+        self
+    }
+
+    /// As it is, but with this switched off.
+    #[must_use]
+    pub fn with_switched_off(mut self, off: SwitchedOff) -> Self {
+        self.off = Arc::new(off);
         self
     }
 
     fn expand(&mut self, agreements: impl IntoIterator<Item = Agreement>) {
         let mut rows = HashMap::<OdsCode, usize, RandomState>::default();
-        for consumer in &self.consumers {
+        let row_of = |consumer: &Consumer| {
             let next = rows.len();
-            self.agreement_rows.push(*rows.entry(consumer.organisation).or_insert(next));
-        }
+            *rows.entry(consumer.organisation).or_insert(next)
+        };
+        self.agreement_rows = Arc::new(self.consumers.iter().map(row_of).collect());
         let empty = vec![CapabilitySet::default(); self.practices.len()].into_boxed_slice();
-        self.agreements = vec![empty; rows.len()];
+        let mut all = vec![empty; rows.len()];
         for agreement in agreements {
-            let row = rows.get(&agreement.consumer).and_then(|row| self.agreements.get_mut(*row));
+            let row = rows.get(&agreement.consumer).and_then(|row| all.get_mut(*row));
             if let Some(entry) = row.and_then(|row| row.get_mut(agreement.practice.0 as usize)) {
                 entry.extend(agreement.capabilities);
             }
         }
+        self.agreements = Arc::new(all);
     }
 
     /// The practice of this code.
@@ -278,6 +291,11 @@ impl Policy {
         let row = self.agreement_rows.get(consumer.0 as usize);
         let row = row.and_then(|row| self.agreements.get(*row));
         row.and_then(|row| row.get(practice.0 as usize)).copied().unwrap_or_default()
+    }
+
+    /// What operations have switched off.
+    pub fn switched_off(&self) -> &SwitchedOff {
+        &self.off
     }
 
     /// Whether NHS numbers in queries and bodies must pass their check digit (D12).

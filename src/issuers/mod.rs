@@ -24,10 +24,10 @@ pub use keys::Keys;
 use crate::{config::IssuerSettings, tls::Fault};
 
 /// All issuers, in the order of the policy.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Issuers(Vec<Entry>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     issuer: String,
     algorithms: Vec<Algorithm>,

@@ -1,6 +1,7 @@
 //! The snapshot in use, and its replacement.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -8,8 +9,8 @@ use std::{
 use arc_swap::{ArcSwap, Guard};
 use gpconnect::policy::Policy;
 
-use super::{Access, Changes, Entrance, Snapshot};
-use crate::config::{Environment, Mistakes, Warnings};
+use super::{Access, Changes, Entrance, Snapshot, Switch, Switches};
+use crate::config::{Environment, Finding, Mistakes, Origin, Warnings};
 
 /// The snapshot that new requests take.
 #[derive(Debug)]
@@ -17,8 +18,10 @@ pub struct Current {
     snapshot: ArcSwap<Snapshot>,
     path: PathBuf,
     environment: Environment,
-    /// Held while reloading: of two reloads the second builds on the first.
-    reloading: Mutex<()>,
+    /// What is switched off.
+    switches: ArcSwap<Switches>,
+    /// Held while reloading or switching: of two the second builds on the first.
+    changing: Mutex<()>,
 }
 
 impl Current {
@@ -28,12 +31,16 @@ impl Current {
     ///
     /// Everything that is wrong in any of the files or in the environment.
     pub fn open(path: &Path, environment: Environment) -> Result<(Self, Warnings), Mistakes> {
-        let (snapshot, warnings) = Snapshot::load(path, &environment)?;
+        let (mut snapshot, warnings) = Snapshot::load(path, &environment)?;
+        let switches = Switches::open(&snapshot.startup.admin.state);
+        let switches = switches.map_err(|why| mistake(path, why))?;
+        snapshot.policy = switched(&snapshot.policy, &switches);
         let current = Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             path: path.to_path_buf(),
             environment,
-            reloading: Mutex::new(()),
+            switches: ArcSwap::from_pointee(switches),
+            changing: Mutex::new(()),
         };
         Ok((current, warnings))
     }
@@ -60,19 +67,63 @@ impl Current {
         &self,
         prepare: impl FnOnce(&Arc<Snapshot>),
     ) -> Result<(Changes, Warnings), Mistakes> {
-        let _alone = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut new, warnings) = Snapshot::load(&self.path, &self.environment)?;
         let old = self.load();
         let changes = Changes::between(&old, &new);
         new.generation = changes.generation;
         new.listeners = entrances(&old, &new);
         new.startup = old.startup.clone();
+        new.policy = switched(&new.policy, &self.switches.load());
         new.issuers.adopt(&old.issuers);
         let new = Arc::new(new);
         prepare(&new);
         self.snapshot.store(new);
         Ok((changes, warnings))
     }
+
+    /// All that is switched off.
+    pub fn switches(&self) -> Vec<Switch> {
+        self.switches.load().all.clone()
+    }
+
+    /// How much is switched off, by kind.
+    pub fn switch_counts(&self) -> [(&'static str, usize); 4] {
+        self.switches.load().counts()
+    }
+
+    /// Keeps `all` as what is switched off, durably, and puts it into use. It writes a file: not for
+    /// a thread that carries requests.
+    ///
+    /// # Errors
+    ///
+    /// When they can't be kept; what was switched off is then as it was.
+    pub fn switch(&self, all: Vec<Switch>) -> io::Result<()> {
+        let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = Switches { all, ..Switches::clone(&self.switches.load()) };
+        changed.save()?;
+        let old = self.load();
+        let policy = switched(&old.policy, &changed);
+        self.snapshot.store(Arc::new(Snapshot { policy, ..Snapshot::clone(&old) }));
+        self.switches.store(Arc::new(changed));
+        Ok(())
+    }
+}
+
+fn switched(policy: &Policy, switches: &Switches) -> Policy {
+    policy.clone().with_switched_off(switches.resolve(policy))
+}
+
+/// What keeps a configuration from being used although it is right.
+fn mistake(path: &Path, why: String) -> Mistakes {
+    let mut mistakes = Mistakes::default();
+    mistakes.extend([Finding {
+        origin: Origin::File(path.display().to_string()),
+        line: None,
+        key: Some(String::from("admin.state")),
+        message: why,
+    }]);
+    mistakes
 }
 
 /// One entrance for each listener that runs, in the order in which they run. One whose kind

@@ -10,6 +10,7 @@ mod current;
 mod load;
 mod lookup;
 mod secure;
+mod switches;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -37,10 +38,11 @@ pub use current::Current;
 pub(crate) use load::check_on;
 pub use load::{Check, check};
 pub use lookup::{Asker, EndpointFound, Found, PracticeFound, SystemFound, lookup};
+pub use switches::{Switch, Switchable, SwitchableText, Switches};
 pub use tokens::{Holder, Role, Roles, Tokens, make as make_token};
 
 /// Everything that requests look up; never changed, only replaced.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Snapshot {
     /// Counts snapshots since the start, from 1.
     pub generation: u64,

@@ -32,7 +32,7 @@ pub struct AuditMetrics {
 }
 
 /// The kinds of records that a gateway writes; each has its series from the start.
-const RECORDS: [&str; 11] = [
+const RECORDS: [&str; 16] = [
     "intent",
     "outcome",
     "refusal",
@@ -43,6 +43,11 @@ const RECORDS: [&str; 11] = [
     "reload_refused",
     "certificates",
     "keys",
+    "admin",
+    "search",
+    "switch_off",
+    "switch_on",
+    "switch_expired",
     "end",
 ];
 

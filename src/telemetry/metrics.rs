@@ -31,6 +31,8 @@ const SECONDS: &[f64] = &[0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 
 const LOADED: &str = "When the snapshot in use was loaded, in seconds since 1970 UTC.";
 
+const SWITCHES: &str = "What operations have switched off, by kind.";
+
 const REPORT_ONLY: &str =
     "Faults that were only reported, because the consumer is let off the check.";
 
@@ -86,6 +88,7 @@ pub struct Metrics {
     reloads: IntCounterVec,
     generation: IntGauge,
     loaded: IntGauge,
+    switches: IntGaugeVec,
     registered: IntGaugeVec,
 }
 
@@ -169,6 +172,7 @@ impl Metrics {
             generation: make
                 .gauge("snapshot_generation", "The snapshot in use, counted from 1.")?,
             loaded: make.gauge("snapshot_loaded_timestamp_seconds", LOADED)?,
+            switches: make.gauges("switches", SWITCHES, &["kind"])?,
             registered: make.gauges("registered", REGISTERED, &["kind"])?,
             registry: registry.clone(),
         })
@@ -210,6 +214,14 @@ impl Metrics {
         };
         count("practice", practices.len());
         count("consumer", policy.consumers().len());
+    }
+
+    /// Takes note of how much is switched off, by kind.
+    pub fn switched_off(&self, counts: &[(&'static str, usize)]) {
+        for (kind, count) in counts {
+            let count = i64::try_from(*count).unwrap_or(i64::MAX);
+            self.switches.with_label_values(&[*kind]).set(count);
+        }
     }
 
     /// Counts a reload.

@@ -58,7 +58,7 @@ enum Command {
 pub(crate) struct Where {
     /// The folder of its journal.
     #[arg(value_name = "FOLDER")]
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -99,6 +99,9 @@ pub(super) fn agreement(case: &Case<'_, '_, '_>) -> Look {
 }
 
 pub(super) fn enablement(check: Check, case: &Case<'_, '_, '_>) -> Look {
+    if check == Check::GatewaySwitch {
+        return Look::Live;
+    }
     let examination = case.examination;
     let Some((parties, found)) = examination.parties.as_ref().zip(examination.identified) else {
         return NEEDS_PARTIES;

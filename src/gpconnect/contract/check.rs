@@ -104,6 +104,7 @@ checks! {
     OrganisationIsSenders  Token         "organisation_is_senders"  Always "gp-connect 7.6"    "whether the organisation in the token is the sender's"
     GpConnectSwitch        Enablement    "gp_connect_switch"        Always "gp-connect 10"     "whether the practice has switched on GP Connect"
     CapabilitySwitch       Enablement    "capability_switch"        Always "gp-connect 10"     "whether the practice has switched on the capability"
+    GatewaySwitch          Enablement    "gateway_switch"           Always "gp-connect 10"     "whether operations have switched off the practice, its capability, the sending system or the interaction at this gateway"
     BodyExpected           Limit         "body_expected"            Always "gp-connect 5"      "whether a GET comes without a body"
     BodySize               Limit         "body_size"                Always "gp-connect 6"      "the length of the request body"
     BodyDeadline           Limit         "body_deadline"            Always "errors A"          "whether the request body keeps coming"

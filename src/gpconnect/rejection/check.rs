@@ -51,6 +51,7 @@ impl Reason {
             Self::AccessClaim { .. } => Check::AccessTokenClaims,
             Self::GpConnectDisabled => Check::GpConnectSwitch,
             Self::CapabilityDisabled(_) => Check::CapabilitySwitch,
+            Self::SwitchedOff(_) => Check::GatewaySwitch,
             Self::BodyTooLong { .. } => Check::BodySize,
             Self::BodyTimeout { .. } => Check::BodyDeadline,
             Self::BodyBroken(_) => Check::BodyFraming,

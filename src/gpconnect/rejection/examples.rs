@@ -5,6 +5,7 @@ use crate::{
     contract::{Claim, Header},
     interaction::{Capability, InteractionId, Scope, Verb},
     names::{Asid, CpaId, OdsCode, ServiceRoot},
+    switched_off::SwitchKind,
     token::{
         access::{AccessClaimFault, AccessFault, BindingFault},
         fault::{
@@ -112,6 +113,7 @@ fn of_token() -> Vec<Reason> {
     reasons.extend(code.map(|expected| Reason::OrganisationMismatch { expected }));
     reasons.push(Reason::GpConnectDisabled);
     reasons.push(Reason::CapabilityDisabled(Capability::Structured));
+    reasons.push(Reason::SwitchedOff(SwitchKind::Practice));
     reasons
 }
 

@@ -135,6 +135,7 @@ impl Reason {
             }
             Self::GpConnectDisabled => "Ask the practice to switch on GP Connect.",
             Self::CapabilityDisabled(_) => "Ask the practice to switch on this capability.",
+            Self::SwitchedOff(_) => "Ask the gateway's operators until when it is switched off.",
             Self::BodyTooLong { .. } => "Send a smaller body; requests of GP Connect are small.",
             Self::BodyTimeout { .. } => "Send the whole body without a pause.",
             Self::BodyBroken(_) => {

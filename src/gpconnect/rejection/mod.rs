@@ -15,6 +15,7 @@ use crate::{
     contract::{Claim, Header},
     interaction::{Capability, InteractionId, Verb},
     names::{Asid, CpaId, FromCaller, OdsCode, ServiceRoot},
+    switched_off::SwitchKind,
     token::{
         access::{AccessClaimFault, AccessFault, BindingFault},
         fault::{ClaimFault, ElementFault, Found, ResourceFault, ScopeFault, Seconds, TokenFault},
@@ -84,6 +85,7 @@ pub enum Reason {
     // Stage 8, enablement.
     GpConnectDisabled,
     CapabilityDisabled(Capability),
+    SwitchedOff(SwitchKind),
     // Stage 9, the body.
     BodyTooLong { limit: usize },
     BodyTimeout { seconds: u64 },
@@ -260,6 +262,7 @@ impl Reason {
             Self::AccessClaim { .. }        => Answer(400, Invalid,      BAD_REQUEST,      "access_claim"),            // A-400-JWT
             Self::GpConnectDisabled         => Answer(403, Forbidden,    ACCESS_DENIED,    "gp_connect_disabled"),     // A-403-DIS
             Self::CapabilityDisabled(_)     => Answer(403, Forbidden,    ACCESS_DENIED,    "capability_disabled"),     // A-403-DIS
+            Self::SwitchedOff(_)            => Answer(403, Forbidden,    ACCESS_DENIED,    "switched_off"),            // A-403-DIS
             Self::BodyTooLong { .. }        => Answer(413, TooLong,      BAD_REQUEST,      "body_too_long"),
             Self::BodyTimeout { .. }        => Answer(408, Timeout,      BAD_REQUEST,      "body_timeout"),
             Self::BodyBroken(_)             => Answer(400, Invalid,      BAD_REQUEST,      "body_broken"),             // A-400-HDR

@@ -112,6 +112,9 @@ impl Reason {
             Self::CapabilityDisabled(capability) => {
                 format!("The {} capability is disabled at this practice.", capability.title())
             }
+            Self::SwitchedOff(kind) => {
+                format!("Access is switched off at the gateway for a while: {kind}.")
+            }
             Self::SenderNotCaller(from) => {
                 format!("ASID_CHECK_FAILED_MESSAGESENDER_{}", asid(from))
             }

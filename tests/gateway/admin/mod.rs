@@ -4,6 +4,7 @@ mod bodies;
 mod callers;
 mod office;
 mod searches;
+mod switches;
 
 use serde_json::{Value, json};
 

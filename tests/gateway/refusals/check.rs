@@ -217,7 +217,8 @@ pub(crate) fn has_known_labels_only(page: &Exposition, practices: &BTreeSet<Stri
         "interaction" => value == "unknown" || value.contains("fhir:"),
         "kind" => {
             let of_calls = ["unknown", "command", "query", "practice", "consumer"];
-            of_calls.contains(&value) || KINDS_OF_FILES.contains(&value)
+            let switched = ["capability", "interaction"];
+            [&of_calls[..], &switched, &KINDS_OF_FILES].iter().any(|all| all.contains(&value))
         }
         "result" => {
             let of_calls = ["good", "slow", "refused", "provider_error", "failed", "loaded"];
@@ -238,6 +239,12 @@ pub(crate) fn has_known_labels_only(page: &Exposition, practices: &BTreeSet<Stri
             "reload_refused",
             "certificates",
             "end",
+            "keys",
+            "admin",
+            "search",
+            "switch_off",
+            "switch_on",
+            "switch_expired",
         ]
         .contains(&value),
         "place" => ["local", "foreign"].contains(&value),

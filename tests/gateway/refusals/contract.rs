@@ -99,6 +99,7 @@ const ROWS: &[Row] = &[
     row("access_claim",            400, "invalid",       BAD),
     row("gp_connect_disabled",     403, "forbidden",     DENIED),
     row("capability_disabled",     403, "forbidden",     DENIED),
+    row("switched_off",            403, "forbidden",     DENIED),
     row("body_too_long",           413, "too-long",      BAD),
     row("body_timeout",            408, "timeout",       BAD),
     row("body_broken",             400, "invalid",       BAD),

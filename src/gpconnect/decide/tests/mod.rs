@@ -14,6 +14,7 @@ use crate::{
     interaction::{Capability, InteractionSet},
     policy::{Agreement, Consumer, Enablement, Endpoint, Endpoints, Mode, Practice, UpstreamIndex},
     report_only::ReportOnly,
+    switched_off::{Switched, SwitchedOff},
     token::TokenTerms,
 };
 
@@ -439,6 +440,26 @@ fn everything_is_off_unless_switched_on() {
     assert_eq!(with(slots(), on(true)), ["capability_disabled"]);
     assert_eq!(with(statement(), on(true)), ["capability_disabled"]);
     assert_eq!(statement().words(), [""; 0]);
+}
+
+/// What operations have switched off is refused whatever the practice has switched on; where both have
+/// it off, the practice's own word stands.
+#[test]
+fn what_operations_switched_off_is_refused() {
+    let off = |on: bool, switched| {
+        let mut off = SwitchedOff::default();
+        off.add(switched);
+        policy(|practice, _| practice.enablement.gp_connect = on).with_switched_off(off)
+    };
+    let words = |policy| Given { policy, ..Given::good() }.words();
+    let own = Switched::Practice(PracticeIndex(0));
+    assert_eq!(words(off(true, own)), ["switched_off"]);
+    assert_eq!(words(off(false, own)), ["gp_connect_disabled"]);
+    assert_eq!(words(off(true, Switched::Practice(PracticeIndex(9)))), [""; 0]);
+    assert_eq!(
+        words(off(true, Switched::Interaction(InteractionId::ReadPatient))),
+        ["switched_off"]
+    );
 }
 
 proptest::proptest! {
