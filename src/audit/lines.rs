@@ -66,6 +66,14 @@ impl Lines {
         Ok(Self { path, source, line: Vec::new() })
     }
 
+    /// Where in the file the zstd frame of the last line begins; none where nothing is compressed.
+    pub fn frame(&self) -> Option<u64> {
+        match &self.source {
+            Source::Plain(_) => None,
+            Source::Compressed(file) => Some(file.get_ref().frame),
+        }
+    }
+
     /// The next piece; none at the end.
     ///
     /// # Errors

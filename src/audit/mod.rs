@@ -24,6 +24,7 @@ pub mod record;
 mod recovery;
 mod refusals;
 mod seal;
+pub mod search;
 pub mod segment;
 pub mod signpost;
 #[cfg(test)]
