@@ -183,8 +183,12 @@ pub(super) struct SearchOrder {
     until: Option<String>,
     practice: Option<String>,
     consumer: Option<String>,
+    organisation: Option<String>,
     interaction: Option<String>,
     kind: Option<String>,
+    decision: Option<String>,
+    result: Option<String>,
+    status: Option<String>,
     fault: Option<String>,
     trace_id: Option<String>,
     record: Option<String>,
@@ -215,7 +219,7 @@ impl SearchOrder {
     }
 
     /// What may stand in clear, if it is of the form that it must have.
-    fn terms(&self) -> [(&'static str, &Option<String>, IsGood); 9] {
+    fn terms(&self) -> [(&'static str, &Option<String>, IsGood); 13] {
         let is_word: IsGood = |text| {
             let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
             text.len() <= 40 && text.bytes().all(is_letter)
@@ -226,8 +230,12 @@ impl SearchOrder {
             ("until", &self.until, is_time),
             ("practice", &self.practice, |text| text.parse::<OdsCode>().is_ok()),
             ("consumer", &self.consumer, |text| text.parse::<Asid>().is_ok()),
+            ("organisation", &self.organisation, |text| text.parse::<OdsCode>().is_ok()),
             ("interaction", &self.interaction, |text| InteractionId::from_name(text).is_some()),
             ("for_kind", &self.kind, is_word),
+            ("for_decision", &self.decision, is_word),
+            ("for_result", &self.result, is_word),
+            ("for_status", &self.status, |text| text.parse::<u16>().is_ok()),
             ("for_fault", &self.fault, is_word),
             ("for_trace_id", &self.trace_id, |text| text.parse::<TraceId>().is_ok()),
             ("record", &self.record, |text| text.parse::<crate::audit::Place>().is_ok()),

@@ -2,9 +2,14 @@
 //! configuration or a running gateway.
 
 mod announce;
+mod fhir;
+mod forms;
+mod index;
 mod keys;
 mod proof;
 mod search;
+mod show;
+mod shown;
 mod verify;
 
 use std::{fs, path::Path};
@@ -29,9 +34,10 @@ enum Command {
     Verify(verify::Arguments),
     Prove(proof::ProveArguments),
     CheckProof(proof::CheckArguments),
-    Show(search::ShowArguments),
+    Show(show::ShowArguments),
     Search(Box<search::SearchArguments>),
-    Tail(search::TailArguments),
+    Tail(show::TailArguments),
+    Index(index::Arguments),
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Ended {
@@ -40,9 +46,10 @@ pub(crate) fn run(arguments: &Arguments) -> Ended {
         Command::Verify(arguments) => verify::run(arguments),
         Command::Prove(arguments) => proof::prove(arguments),
         Command::CheckProof(arguments) => proof::check(arguments),
-        Command::Show(arguments) => search::show(arguments),
+        Command::Show(arguments) => show::show(arguments),
         Command::Search(arguments) => search::search(arguments),
-        Command::Tail(arguments) => search::tail(arguments),
+        Command::Tail(arguments) => show::tail(arguments),
+        Command::Index(arguments) => index::run(arguments),
     }
 }
 
