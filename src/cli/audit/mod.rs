@@ -10,6 +10,7 @@ mod proof;
 mod search;
 mod show;
 mod shown;
+mod stats;
 mod verify;
 
 use std::{fs, path::Path};
@@ -38,6 +39,7 @@ enum Command {
     Search(Box<search::SearchArguments>),
     Tail(show::TailArguments),
     Index(index::Arguments),
+    Stats(stats::Arguments),
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Ended {
@@ -50,6 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> Ended {
         Command::Search(arguments) => search::search(arguments),
         Command::Tail(arguments) => show::tail(arguments),
         Command::Index(arguments) => index::run(arguments),
+        Command::Stats(arguments) => stats::run(arguments),
     }
 }
 
