@@ -7,6 +7,7 @@ mod forms;
 mod index;
 mod keys;
 mod proof;
+mod recorded;
 mod search;
 mod show;
 mod shown;
@@ -21,6 +22,7 @@ use super::Ended;
 use crate::audit::note::Verifier;
 
 pub(super) use keys::{findings, mistake};
+pub(super) use recorded::{Asked, explain};
 
 /// Read the audit journal, and prove that it is whole.
 #[derive(Debug, Args)]

@@ -28,12 +28,21 @@ pub(crate) struct Arguments {
     #[arg(
         value_name = "FILE|URL",
         value_hint = ValueHint::FilePath,
-        required_unless_present = "checks"
+        required_unless_present_any = ["checks", "trace_id"]
     )]
     pub(super) request: Option<String>,
     /// The gateway's configuration.
-    #[arg(long, value_name = "FILE", required_unless_present = "checks")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["checks", "journal"])]
     pub(super) config: Option<PathBuf>,
+    /// Explain instead what was decided of a request that is on record, by its trace id.
+    #[arg(long, value_name = "UUID", conflicts_with = "request")]
+    pub(super) trace_id: Option<String>,
+    /// The folder of the journal, when it is not the configuration's.
+    #[arg(long, value_name = "FOLDER", requires = "trace_id")]
+    pub(super) journal: Option<PathBuf>,
+    /// The private key of somebody to whom the journal is sealed: shows the request and its user.
+    #[arg(long, value_name = "FILE", requires = "trace_id")]
+    pub(super) reader_key: Option<PathBuf>,
     /// The listener that it arrives at; the first one when left out.
     #[arg(long, value_name = "NAME")]
     pub(super) listener: Option<String>,
@@ -103,6 +112,7 @@ pub(super) struct Curl {
 
 const USAGE: &str = "gpconnect-gateway explain --config FILE [OPTIONS] FILE
        gpconnect-gateway explain --config FILE [OPTIONS] [-X METHOD] [-H LINE]... [-d BODY] URL
+       gpconnect-gateway explain --config FILE|--journal FOLDER --trace-id UUID
        gpconnect-gateway explain --checks";
 
 const EXAMPLES: &str = "Examples:
@@ -119,6 +129,10 @@ const EXAMPLES: &str = "Examples:
 
   With the certificate that the caller would show:
   gpconnect-gateway explain --config gateway.toml --certificate epr.pem request.http
+
+  What was decided of a request that the journal has:
+  gpconnect-gateway explain --journal /var/lib/gpconnect-gateway/audit \\
+      --trace-id 629ea9ba-a077-4d99-b289-7a9b19fd4e03 --reader-key reader.key
 
   For another system than the listener's, as one object:
   gpconnect-gateway explain --config gateway.toml --as 200000000360 -o json request.http

@@ -25,7 +25,7 @@ mod source;
 mod tests;
 
 use super::{
-    Ended, check, moment,
+    Ended, audit, check, moment,
     output::{Output, Paint, complain, counted, print, print_json},
 };
 use crate::snapshot::Snapshot;
@@ -42,6 +42,9 @@ pub(crate) fn run(arguments: &Arguments) -> Ended {
     if arguments.checks {
         return print(decisions::markdown().as_bytes(), Ended::Done);
     }
+    if let Some(trace_id) = &arguments.trace_id {
+        return recorded(arguments, trace_id);
+    }
     match load(arguments).and_then(|snapshot| explain(arguments, &snapshot)) {
         Ok(explained) => {
             let ended = if explained.would_pass { Ended::Done } else { Ended::No };
@@ -52,6 +55,26 @@ pub(crate) fn run(arguments: &Arguments) -> Ended {
                 Output::Json => print_json(&explained, ended),
             }
         }
+        Err(fault) => {
+            complain(fault);
+            Ended::Unable
+        }
+    }
+}
+
+/// What was decided of a request, as the journal has it.
+fn recorded(arguments: &Arguments, trace_id: &str) -> Ended {
+    let journal = match &arguments.journal {
+        Some(journal) => Ok(journal.clone()),
+        None => load(arguments).map(|snapshot| snapshot.startup.audit.directory.clone()),
+    };
+    match journal {
+        Ok(journal) => audit::explain(&audit::Asked {
+            journal: &journal,
+            trace_id,
+            reader_key: arguments.reader_key.as_deref(),
+            output: arguments.output,
+        }),
         Err(fault) => {
             complain(fault);
             Ended::Unable
