@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 
 use crate::harness::{HOST, Mode, ORGANISATION, World};
@@ -21,9 +22,12 @@ async fn run(mut command: Command) -> Output {
 
 /// The Python that has the library. Installed the first time, which takes an index of packages:
 /// where there is none, this test fails rather than leave its promise untested.
-async fn python() -> PathBuf {
+pub(crate) async fn python() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    run(Command::new(tests.join("setup-fhir-client.sh"))).await;
+    // Once for all tests that ask for it at the same time.
+    static INSTALLED: OnceCell<()> = OnceCell::const_new();
+    let install = || async { drop(run(Command::new(tests.join("setup-fhir-client.sh"))).await) };
+    INSTALLED.get_or_init(install).await;
     tests.join("../target/fhir-client/bin/python")
 }
 

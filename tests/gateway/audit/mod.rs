@@ -6,6 +6,7 @@ pub(crate) mod journal;
 mod keys;
 mod load;
 mod power;
+mod search;
 mod witness;
 
 use std::collections::BTreeSet;

@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use super::numbers::Numbers;
+use crate::audit::journal;
 use crate::harness::{DEADLINE, Mode, World};
 use crate::scripted::Scripted;
 use crate::wire::Wire;
@@ -61,7 +62,7 @@ impl Watched {
             |log: &[String], mark: &str| log.iter().filter(|line| line.contains(mark)).count();
         let logged = (requests(&json, "\"message\":\"request\""), requests(&human, " ms"));
         assert!(logged.0 > 50 && logged.1 > 50, "requests were logged: {logged:?}");
-        let journal = journal(self.world.gateway.folder());
+        let journal = records(self.world.gateway.folder());
         assert!(journal.len() > 100_000, "{} bytes of journal", journal.len());
         // A sealed part may hold any few letters.
         assert!(!journal.contains("eyJhbGci"), "a token in the journal");
@@ -80,10 +81,14 @@ impl Watched {
 }
 
 /// All files of the journals that both gateways wrote.
-fn journal(folder: &Path) -> String {
+fn records(folder: &Path) -> String {
+    let indexed = journal::command(folder, "index", &["--all", "--index", "audit-index"]);
+    assert!(indexed.contains("Indexed "), "{indexed}");
+    let index = std::fs::read(folder.join("audit-index/index.redb")).unwrap();
+    let index = String::from_utf8_lossy(&index);
     let files = std::fs::read_dir(folder.join("audit")).unwrap();
     let texts = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
-    texts.collect()
+    texts.chain([index.into_owned()]).collect()
 }
 
 /// A gateway that logs for people.
