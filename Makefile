@@ -3,7 +3,8 @@
 # make lint    formatting, clippy, dependency rules
 # make fuzz    strange bytes for everything that reads them, FUZZ_SECONDS (60) each, two at a time
 # make soak    what takes long: a region of 10,000 practices and a million agreements, a journal of a
-#              million records, a thousand kills, 200 power cuts (as root), and make fuzz
+#              million records, a thousand changes of each kind, a thousand kills, 200 power cuts and
+#              an hour's flood of refusals (as root), and make fuzz
 # make bench   CPU per request beside a bare pingora proxy and HAProxy (some minutes)
 # Each installs what a Debian machine with a Rust toolchain lacks for it.
 
@@ -25,7 +26,7 @@ fuzz: setup
 	FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) fuzz/run $(ARGS)
 
 soak: setup setup-tests
-	cargo test --release --locked --lib -- --ignored
+	cargo test --release --locked --lib -- --ignored --test-threads=1
 	cargo test --release --locked --test gateway -- --ignored
 	$(MAKE) fuzz
 

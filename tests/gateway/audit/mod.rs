@@ -2,6 +2,7 @@
 
 mod disks;
 mod faults;
+mod flood;
 pub(crate) mod journal;
 mod keys;
 mod load;
