@@ -9,10 +9,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use openssl::{
-    rand::rand_bytes,
-    symm::{Cipher, encrypt_aead},
-};
+use openssl::{cipher::Cipher, cipher_ctx::CipherCtx, rand::rand_bytes};
 use zeroize::Zeroizing;
 
 use super::{
@@ -52,9 +49,34 @@ pub(super) struct Epoch {
     tree: Edge,
     /// The trace of the last record.
     last: String,
-    key: DataKey,
+    sealer: Sealer,
     segment_bytes: usize,
     segment_since: Instant,
+}
+
+/// AES-256-GCM with the key of a segment, which is set up once: that costs more than a record does.
+struct Sealer(CipherCtx);
+
+impl Sealer {
+    fn new(key: &DataKey) -> io::Result<Self> {
+        let mut context = CipherCtx::new()?;
+        context.encrypt_init(Some(Cipher::aes_256_gcm()), Some(&**key), None)?;
+        Ok(Self(context))
+    }
+
+    /// Encrypts a part of the record at `place`. The place is authenticated with it, so that no two
+    /// can be exchanged.
+    fn seal(&mut self, place: Place, part: &[u8]) -> io::Result<Vec<u8>> {
+        let (context, mut tag) = (&mut self.0, [0; 16]);
+        context.encrypt_init(None, None, Some(&nonce(place.seq)))?;
+        context.cipher_update(place.to_string().as_bytes(), None)?;
+        let mut sealed = Vec::with_capacity(part.len() + tag.len() + 1);
+        context.cipher_update_vec(part, &mut sealed)?;
+        context.cipher_final_vec(&mut sealed)?;
+        context.tag(&mut tag)?;
+        sealed.extend_from_slice(&tag);
+        Ok(sealed)
+    }
 }
 
 impl Epoch {
@@ -80,7 +102,7 @@ impl Epoch {
             file,
             tree: Edge::default(),
             last: segment::no_trace(),
-            key: Zeroizing::new([0; 32]),
+            sealer: Sealer::new(&DataKey::default())?,
             segment_bytes: 0,
             segment_since: Instant::now(),
         };
@@ -122,9 +144,11 @@ impl Epoch {
         recipients: &[Recipient],
         open: &[Place],
     ) -> io::Result<()> {
-        rand_bytes(&mut *self.key)?;
+        let mut key = DataKey::default();
+        rand_bytes(&mut *key)?;
+        self.sealer = Sealer::new(&key)?;
         let head = Head {
-            key: STANDARD.encode(age::seal(&*self.key, recipients)?),
+            key: STANDARD.encode(age::seal(&*key, recipients)?),
             edge: self.tree.roots().iter().map(|root| STANDARD.encode(root)).collect(),
             open: open.iter().map(Place::to_string).collect(),
             ..head
@@ -153,7 +177,7 @@ impl Epoch {
         out.push(b',');
         out.extend_from_slice(&body.clear);
         if !body.sealed.is_empty() {
-            let sealed = self.seal(place, &body.sealed)?;
+            let sealed = self.sealer.seal(place, &body.sealed)?;
             out.extend_from_slice(b",\"sealed\":\"");
             base64_simd::STANDARD.encode_append(&sealed, out);
             out.push(b'"');
@@ -164,17 +188,6 @@ impl Epoch {
         self.tree.push(leaf);
         self.last = segment::trace(&leaf);
         Ok(place)
-    }
-
-    /// AES-256-GCM; a record's place is authenticated with it, so that no two can be exchanged.
-    fn seal(&self, place: Place, part: &[u8]) -> io::Result<Vec<u8>> {
-        let (nonce, about, mut tag) = (nonce(place.seq), place.to_string(), [0; 16]);
-        let cipher = Cipher::aes_256_gcm();
-        let sealed =
-            encrypt_aead(cipher, &*self.key, Some(&nonce), about.as_bytes(), part, &mut tag);
-        let mut sealed = sealed?;
-        sealed.extend_from_slice(&tag);
-        Ok(sealed)
     }
 
     /// Writes lines and waits until they are durable.
