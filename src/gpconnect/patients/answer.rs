@@ -3,16 +3,12 @@
 //!
 //! What can't be read teaches nothing: the answer is for the consumer to judge, not for us.
 
-use std::fmt;
+mod json;
 
 use quick_xml::{
     XmlVersion,
     events::{BytesStart, Event},
     reader::Reader,
-};
-use serde::{
-    Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
 use super::{Found, Patient, Patients, is_nhs_number_system};
@@ -29,100 +25,21 @@ pub struct Known {
 
 /// The `Patient` resources of an answer, in JSON or XML, that have an id and an NHS number.
 pub fn in_answer(body: &[u8]) -> Vec<Known> {
-    let mut known = Vec::new();
-    match body.trim_ascii_start().first() {
-        Some(b'{') => {
-            if let Ok(resource) = serde_json::from_slice::<Resource>(body) {
-                resource.tell(&mut known);
-            }
-        }
-        Some(b'<') => {
-            if let Ok(text) = str::from_utf8(body) {
-                read_xml(text, &mut known);
-            }
-        }
-        Some(_) | None => {}
-    }
+    let Ok(text) = str::from_utf8(body) else { return Vec::new() };
+    let mut known = match body.trim_ascii_start().first() {
+        Some(b'<') => read_xml(text),
+        _ => json::read(text).unwrap_or_default(),
+    };
     known.retain(|known| !known.numbers.is_empty() && !known.id.expose().is_empty());
     known
 }
 
-/// A resource, as far as patients are looked for in it. All else is passed over as it comes: a tree
-/// of the answer would cost more than everything else that is put down of a request.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Resource {
-    resource_type: Option<String>,
-    id: Option<String>,
-    #[serde(default)]
-    identifier: Identifiers,
-    #[serde(default)]
-    entry: Vec<Entry>,
-}
-
-#[derive(Deserialize)]
-struct Entry {
-    resource: Option<Resource>,
-}
-
-#[derive(Deserialize)]
-struct Identifier {
-    system: Option<String>,
-    value: Option<String>,
-}
-
-/// The identifiers of a patient. A bundle has a single one, which is nobody's number.
-#[derive(Default)]
-struct Identifiers(Vec<Identifier>);
-
-impl<'de> Deserialize<'de> for Identifiers {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        json.deserialize_any(OfPatient)
-    }
-}
-
-struct OfPatient;
-
-impl<'de> Visitor<'de> for OfPatient {
-    type Value = Identifiers;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("identifiers")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Identifiers, A::Error> {
-        let mut identifiers = Vec::new();
-        while let Some(identifier) = list.next_element()? {
-            identifiers.push(identifier);
-        }
-        Ok(Identifiers(identifiers))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Identifiers, A::Error> {
-        while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Identifiers::default())
-    }
-}
-
-impl Resource {
-    fn tell(self, known: &mut Vec<Known>) {
-        if self.resource_type.as_deref() != Some("Patient") {
-            let resources = self.entry.into_iter().filter_map(|entry| entry.resource);
-            resources.for_each(|resource| resource.tell(known));
-            return;
-        }
-        let pairs = self.identifier.0.into_iter().filter_map(|it| Some((it.system?, it.value?)));
-        let numbers = numbers(pairs);
-        known.extend(self.id.map(|id| Known { id: id.into(), numbers }));
-    }
-}
-
 /// The NHS numbers among identifiers.
-fn numbers(identifiers: impl Iterator<Item = (String, String)>) -> Vec<Patient> {
+fn numbers<T: AsRef<str>>(identifiers: impl Iterator<Item = (T, T)>) -> Vec<Patient> {
     let mut found = Found::default();
     identifiers
-        .filter(|(system, _)| is_nhs_number_system(system))
-        .for_each(|(_, value)| found.note(&value));
+        .filter(|(system, _)| is_nhs_number_system(system.as_ref()))
+        .for_each(|(_, value)| found.note(value.as_ref()));
     Patients::from(found).iter().cloned().collect()
 }
 
@@ -137,8 +54,8 @@ struct Open {
     is_identifier: bool,
 }
 
-fn read_xml(text: &str, known: &mut Vec<Known>) {
-    let mut reader = Reader::from_str(text);
+fn read_xml(text: &str) -> Vec<Known> {
+    let (mut reader, mut known) = (Reader::from_str(text), Vec::new());
     let (mut depth, mut patient) = (0_usize, None::<Open>);
     loop {
         match reader.read_event() {
@@ -154,7 +71,7 @@ fn read_xml(text: &str, known: &mut Vec<Known>) {
                     known.extend(open.id.map(|id| Known { id: id.into(), numbers }));
                 }
             }
-            Ok(Event::Eof) | Err(_) => return,
+            Ok(Event::Eof) | Err(_) => return known,
             Ok(_) => {}
         }
     }
