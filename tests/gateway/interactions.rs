@@ -134,6 +134,12 @@ impl Walk<'_> {
         assert_eq!(arrivals[0].target, format!("/{root}/{}", row.path), "{name}");
         assert_eq!(all(&arrivals[0].headers, "host"), [host], "{name}");
         check_answer(&name, row, &answer, all(&arrivals[0].headers, "ssp-traceid")[0]);
+        // A body whose links may change on its way has no length beforehand.
+        let (header, value) = match self.mode {
+            Mode::Transparent => ("content-length", answer.body.len().to_string()),
+            Mode::Assist => ("transfer-encoding", "chunked".to_owned()),
+        };
+        assert_eq!(answer.header(header), value, "{name}: {header}");
         self.learn(row, &answer);
     }
 
@@ -224,8 +230,6 @@ fn check_answer(name: &str, row: &Row, answer: &Answer, trace_id: &str) {
         assert_eq!(answer.header(header), value, "{name}: {header}");
     }
     assert_eq!(answer.json()["resourceType"], row.resource, "{name}");
-    let bytes = answer.body.len().to_string();
-    assert_eq!(answer.header("content-length"), bytes, "{name}");
 }
 
 /// gp-connect 1, 4.1 and 4.2.
