@@ -38,6 +38,8 @@ pub(super) struct Start<'s> {
     pub(super) recipients: &'s [Recipient],
     pub(super) previous: Vec<Previous>,
     pub(super) open: Vec<Place>,
+    /// All before this was removed.
+    pub(super) removed: Option<Place>,
 }
 
 /// An epoch that records are added to.
@@ -107,7 +109,12 @@ impl Epoch {
             segment_since: Instant::now(),
         };
         let program = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
-        let head = Head { previous: start.previous, program: program.into(), ..Head::default() };
+        let head = Head {
+            previous: start.previous,
+            removed: start.removed.map(|place| place.to_string()),
+            program: program.into(),
+            ..Head::default()
+        };
         epoch.write_head("epoch", head, start.recipients, &start.open)?;
         Ok(epoch)
     }
@@ -129,11 +136,17 @@ impl Epoch {
     }
 
     /// Follows the segment with a new one.
-    pub(super) fn rotate(&mut self, recipients: &[Recipient], open: &[Place]) -> io::Result<()> {
+    pub(super) fn rotate(
+        &mut self,
+        recipients: &[Recipient],
+        open: &[Place],
+        removed: Option<Place>,
+    ) -> io::Result<()> {
         let place = Place { epoch: self.number, seq: self.tree.size() };
         self.file = create(&self.folder, place)?;
         (self.segment_bytes, self.segment_since) = (0, Instant::now());
-        self.write_head("segment", Head::default(), recipients, open)
+        let removed = removed.map(|place| place.to_string());
+        self.write_head("segment", Head { removed, ..Head::default() }, recipients, open)
     }
 
     /// The first record of a segment, with a new key.

@@ -4,7 +4,8 @@
 //! A request's own thread encodes its [`record`] and puts it into the [`queue`]; the one thread of
 //! the [`writer`] gives records their place in an [`epoch`] and makes them durable together. An epoch
 //! is a tree ([`tree`]) over lines in files ([`segment`], [`lines`]), of which signed [`checkpoint`]s
-//! leave the machine ([`witness`]). Closed segments are compressed ([`seal`]). [`verify`] needs nothing but the files and a public key. What a
+//! leave the machine ([`witness`]). Closed segments are compressed ([`seal`]), and removed when they
+//! are not to be kept ([`retention`]). [`verify`] needs nothing but the files and a public key. What a
 //! caller wrote is encrypted with a key that only others can open ([`age`]); [`keys`] are files.
 //!
 //! `docs/audit.md` describes the format and what it holds against whom.
@@ -23,6 +24,7 @@ pub mod read;
 pub mod record;
 mod recovery;
 mod refusals;
+mod retention;
 mod seal;
 pub mod search;
 pub mod segment;
@@ -63,6 +65,7 @@ use keys::{KeyFault, Keys};
 use queue::{Entry, Queue};
 use record::{Certificate, Request};
 use refusals::{Caller, Flooding};
+use retention::Rule;
 use seal::Sealer;
 use segment::{End, Previous};
 use witness::Witness;
@@ -150,21 +153,25 @@ impl Journal {
             recipients: &keys.recipients,
             previous: found.previous,
             open: found.open.iter().copied().collect(),
+            removed: found.removed,
         });
         let mut epoch = epoch.map_err(fault)?;
         let first_epoch = epoch.number();
         close_open(&mut epoch, &found.open).map_err(fault)?;
         let witness = Witness::start(settings, &telemetry);
         let witness = witness.map_err(NotOpened::Threads)?;
-        let sealer = Sealer::start(folder.clone(), Arc::clone(&telemetry));
+        let keep_bytes = settings.keep_bytes.and_then(|bytes| u64::try_from(bytes).ok());
+        let rule = Rule { keep: settings.keep, keep_bytes };
+        let sealer = Sealer::start(folder.clone(), rule, found.removed, Arc::clone(&telemetry));
         let sealer = sealer.map_err(NotOpened::Threads)?;
         let beside = Beside { witness, sealer };
         let queue = Arc::new(Queue::new());
         let keys = Arc::new(ArcSwap::from_pointee(keys));
         let (shared, wanted) = (Arc::clone(&queue), Arc::clone(&keys));
-        let writer =
+        let mut writer =
             Writer::new(shared, settings.clone(), wanted, health, telemetry, beside, epoch);
         let flooding = writer.flooding();
+        writer.removed = found.removed;
         let writer = thread::Builder::new().name("audit".into()).spawn(move || writer.run());
         let writer = Mutex::new(Some(writer.map_err(NotOpened::Threads)?));
         Ok(Self { queue, keys, flooding, first_epoch, tickets: AtomicU64::new(0), writer })

@@ -15,7 +15,7 @@ use super::{
     place::Place,
     recovery,
     segment::{self, Line, Segment},
-    tree::{self, Hash},
+    tree::{self, Hash, Tail},
 };
 
 /// Records that can't be read although a segment with their numbers is there.
@@ -183,14 +183,22 @@ pub enum NotProven {
 /// # Errors
 /// [`NotProven`].
 pub fn prove(folder: &Path, place: Place, keys: &[Verifier]) -> Result<String, NotProven> {
-    let (mut leaves, mut record) = (Vec::<Hash>::new(), None);
-    for segment in segment::list(folder)?.remove(&place.epoch).unwrap_or_default() {
-        let mut lines = Lines::open(&segment)?;
-        while let Some(Piece::Line(line)) = lines.piece()? {
-            if leaves.len() as u64 == place.seq {
+    let segments = segment::list(folder)?.remove(&place.epoch).unwrap_or_default();
+    // What was before is in the head of the segment that holds the record.
+    let past = segments.iter().skip(1).filter(|segment| segment.first <= place).count();
+    let segments = segments.get(past..).unwrap_or_default();
+    let first = segments.first().filter(|segment| segment.first <= place);
+    let first = first.ok_or(NotProven::NoSuchRecord)?;
+    let edge = recovery::head_of(first)?.and_then(|head| head.tree(first.first.seq));
+    let (mut tail, mut record) = (Tail::behind(edge.ok_or(NotProven::Differs)?), None);
+    'segments: for segment in segments {
+        let mut lines = Lines::open(segment)?;
+        while let Some(piece) = lines.piece()? {
+            let Piece::Line(line) = piece else { break 'segments };
+            if tail.size() == place.seq {
                 record = Some(line.to_vec());
             }
-            leaves.push(tree::leaf(line));
+            tail.push(tree::leaf(line));
         }
     }
     let record = record.ok_or(NotProven::NoSuchRecord)?;
@@ -198,14 +206,12 @@ pub fn prove(folder: &Path, place: Place, keys: &[Verifier]) -> Result<String, N
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let covers = |signed: &&str| {
         let checkpoint = Checkpoint::open(signed, keys).ok()?;
-        let size = usize::try_from(checkpoint.size).ok()?;
-        (checkpoint.size > place.seq && size <= leaves.len()).then_some((checkpoint, size))
+        let path = tail.path(place.seq, checkpoint.size)?;
+        Some((checkpoint, path))
     };
     let (notes, _) = note::split(&text);
     let found = notes.iter().rev().find_map(|signed| Some((signed, covers(signed)?)));
-    let (signed, (checkpoint, size)) = found.ok_or(NotProven::NotCovered)?;
-    let index = usize::try_from(place.seq).or(Err(NotProven::NoSuchRecord))?;
-    let path = tree::path(index, leaves.get(..size).unwrap_or_default());
+    let (signed, (checkpoint, path)) = found.ok_or(NotProven::NotCovered)?;
     let root = tree::root_by_path(tree::leaf(&record), place.seq, checkpoint.size, &path);
     if root != Some(checkpoint.root) {
         return Err(NotProven::Differs);

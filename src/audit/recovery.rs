@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
+
 use super::{
     lines::{Lines, Piece},
     place::Place,
@@ -26,20 +28,22 @@ pub(super) struct Found {
     pub(super) previous: Vec<Previous>,
     /// Intents without outcome, in epochs that nobody writes any more.
     pub(super) open: BTreeSet<Place>,
+    /// All before this was removed by retention.
+    pub(super) removed: Option<Place>,
 }
 
 /// Looks at the epochs in a folder.
 pub(super) fn look(folder: &Path) -> io::Result<Found> {
     let epochs = segment::list(folder)?;
-    let mut found = Found { next: 1, ..Found::default() };
+    let mut found = Found { next: next_epoch(folder, &epochs)?, ..Found::default() };
     let mut settled = BTreeSet::new();
     for segments in epochs.values() {
         let head = segments.first().map(head_of).transpose()?.flatten();
+        found.removed = found.removed.max(head.as_ref().and_then(removed_by_head));
         let told = head.into_iter().flat_map(|head| head.previous);
         settled.extend(told.filter(|told| told.ended != End::Running).map(|told| told.epoch));
     }
     for (number, segments) in epochs {
-        found.next = number + 1;
         if settled.contains(&number) {
             continue;
         }
@@ -58,8 +62,15 @@ pub(super) fn look(folder: &Path) -> io::Result<Found> {
         let ended = if last.stopped { End::Stopped } else { End::Cut };
         found.previous.push(Previous::of(number, ended, &last.tree, None));
         found.open.extend(last.open);
+        found.removed = found.removed.max(last.removed);
     }
     Ok(found)
+}
+
+/// A number that no epoch has had, also none of which only checkpoints are left.
+pub(super) fn next_epoch(folder: &Path, epochs: &BTreeMap<u64, Vec<Segment>>) -> io::Result<u64> {
+    let last = segment::checkpoint_files(folder)?.last().copied();
+    Ok(last.max(epochs.keys().next_back().copied()).unwrap_or_default() + 1)
 }
 
 /// How many records epochs have of which a later one says how they ended; what stands behind is void.
@@ -136,12 +147,49 @@ pub(super) fn head(line: &[u8]) -> Option<Head> {
     serde_json::from_slice::<Record>(line).ok().map(|record| record.head)
 }
 
+/// The head of a segment, and when it was written.
+pub(super) struct Opening {
+    pub(super) head: Head,
+    pub(super) time: Option<Timestamp>,
+}
+
+/// As [`head_of`], with its time.
+pub(super) fn opening(segment: &Segment) -> io::Result<Option<Opening>> {
+    #[derive(serde::Deserialize)]
+    struct Record<'r> {
+        time: &'r str,
+        head: Head,
+    }
+    Ok(match Lines::open(segment)?.piece()? {
+        Some(Piece::Line(line)) => {
+            let record = serde_json::from_slice::<Record<'_>>(line).ok();
+            record.map(|Record { time, head }| Opening { head, time: time.parse().ok() })
+        }
+        Some(Piece::Torn(_) | Piece::Lost(_)) | None => None,
+    })
+}
+
+/// Before which record all was removed, as a head says.
+pub(super) fn removed_by_head(head: &Head) -> Option<Place> {
+    head.removed.as_deref()?.parse().ok()
+}
+
+/// Before which record all was removed, as a record of kind `removed` says.
+pub(super) fn removed(line: &[u8]) -> Option<Place> {
+    #[derive(serde::Deserialize)]
+    struct Record<'r> {
+        removed_before: &'r str,
+    }
+    serde_json::from_slice::<Record<'_>>(line).ok()?.removed_before.parse().ok()
+}
+
 /// How an epoch ends.
 #[derive(Default)]
 struct Last {
     tree: Edge,
     open: BTreeSet<Place>,
     stopped: bool,
+    removed: Option<Place>,
 }
 
 /// Reads the last segment of an epoch that begins whole: what lies before it is in its head.
@@ -150,7 +198,8 @@ fn last_segment(number: u64, segments: &[Segment]) -> io::Result<Last> {
         let Some(head) = head_of(segment)? else { continue };
         let Some(tree) = head.tree(segment.first.seq) else { continue };
         let open = head.open.iter().filter_map(|open| open.parse().ok()).collect();
-        return read_on(number, segment, Last { tree, open, stopped: false });
+        let removed = removed_by_head(&head);
+        return read_on(number, segment, Last { tree, open, stopped: false, removed });
     }
     Ok(Last::default())
 }
@@ -175,6 +224,7 @@ fn read_on(number: u64, segment: &Segment, mut last: Last) -> io::Result<Last> {
                     last.open.remove(intent);
                 });
             }
+            "removed" => last.removed = last.removed.max(removed(line)),
             _ => {}
         }
         last.stopped = read.kind == "end";

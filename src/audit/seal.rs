@@ -1,4 +1,4 @@
-//! Compresses segments once they are closed: those that were followed by another, and those whose
+//! Keeps the journal's folder tidy. Compresses segments once they are closed: those that were followed by another, and those whose
 //! epoch has ended, also without a word. A thread of its own does it, in small pieces with rests
 //! between them, so that no commit waits for it.
 //!
@@ -21,12 +21,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
-use tracing::warn;
+use tracing::{info, warn};
 use zstd::{bulk::Compressor, zstd_safe::CParameter};
 
 use super::{
-    lines, recovery,
+    lines,
+    place::Place,
+    recovery,
+    retention::{self, Boundary, Rule},
     segment::{self, End, Segment},
 };
 use crate::telemetry::Telemetry;
@@ -40,33 +44,73 @@ const FRAME: usize = 1 << 20;
 /// stopped, or a disk have room again.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// The thread that compresses.
+/// The thread that compresses and removes.
 pub(super) struct Sealer {
-    wake: Option<SyncSender<()>>,
+    jobs: Option<SyncSender<Job>>,
+    plans: Receiver<Vec<Boundary>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
+/// What is to be done.
+enum Job {
+    /// A segment was closed.
+    Closed,
+    /// It is on record that all before this is removed.
+    Remove(Place),
+}
+
 impl Sealer {
-    pub(super) fn start(folder: PathBuf, telemetry: Arc<Telemetry>) -> io::Result<Self> {
-        // One that finds no room is not needed: the thread will look anyway.
-        let (wake, woken) = mpsc::sync_channel(1);
+    /// Starts it; all before `removed` is known to be removed, or was to be.
+    pub(super) fn start(
+        folder: PathBuf,
+        rule: Rule,
+        removed: Option<Place>,
+        telemetry: Arc<Telemetry>,
+    ) -> io::Result<Self> {
+        let (jobs, to_do) = mpsc::sync_channel(2);
+        let (planned, plans) = mpsc::sync_channel(1);
         let stop = Arc::new(AtomicBool::new(false));
-        let worker = Worker { folder, telemetry, stop: Arc::clone(&stop), is_failing: false };
+        let worker = Worker {
+            folder,
+            rule,
+            removed,
+            is_removing: removed.is_some(),
+            planned,
+            last_plan: None,
+            telemetry,
+            stop: Arc::clone(&stop),
+            told: [false; 2],
+        };
         let thread = thread::Builder::new().name("audit sealing".into());
-        let thread = thread.spawn(move || worker.run(&woken))?;
-        Ok(Self { wake: Some(wake), stop, thread: Some(thread) })
+        let thread = thread.spawn(move || worker.run(&to_do))?;
+        Ok(Self { jobs: Some(jobs), plans, stop, thread: Some(thread) })
     }
 
-    /// Tells that a segment was closed.
+    fn send(&self, job: Job) -> bool {
+        self.jobs.as_ref().is_some_and(|jobs| jobs.try_send(job).is_ok())
+    }
+
+    /// Tells that a segment was closed. When that finds no room, the thread will look anyway.
     pub(super) fn wake(&self) {
-        self.wake.iter().for_each(|wake| wake.try_send(()).unwrap_or_default());
+        self.send(Job::Closed);
+    }
+
+    /// What may be removed and holds no intent from `oldest` on.
+    pub(super) fn plan(&self, oldest: Option<Place>) -> Option<Boundary> {
+        let points = self.plans.try_recv().ok()?;
+        points.into_iter().rfind(|point| oldest.is_none_or(|oldest| point.before <= oldest))
+    }
+
+    /// Removes all before a point, of which there is a record. False when that has to wait.
+    pub(super) fn remove(&self, before: Place) -> bool {
+        self.send(Job::Remove(before))
     }
 
     /// Ends the thread; what it was at is done at the next start.
     pub(super) fn finish(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        self.wake = None;
+        self.jobs = None;
         // A panic of the thread was reported by the panic hook already.
         self.thread.take().map(JoinHandle::join).transpose().unwrap_or_default();
     }
@@ -74,30 +118,78 @@ impl Sealer {
 
 struct Worker {
     folder: PathBuf,
+    rule: Rule,
+    removed: Option<Place>,
+    /// Whether files may be left of what was removed.
+    is_removing: bool,
+    planned: SyncSender<Vec<Boundary>>,
+    last_plan: Option<Instant>,
     telemetry: Arc<Telemetry>,
     stop: Arc<AtomicBool>,
-    /// Whether it failed last time: told once.
-    is_failing: bool,
+    /// Whether it was told that compressing, or removing, can't be done.
+    told: [bool; 2],
 }
 
 impl Worker {
-    fn run(mut self, woken: &Receiver<()>) {
+    fn run(mut self, jobs: &Receiver<Job>) {
         loop {
             let left = &self.telemetry.metrics.audit.uncompressed;
             let sealed = seal(&self.folder, &self.stop, |closed| {
                 left.set(closed.try_into().unwrap_or(i64::MAX));
             });
-            let was_failing = std::mem::replace(&mut self.is_failing, sealed.is_err());
-            if let Err(fault) = sealed
-                && !was_failing
-            {
-                let folder = self.folder.display();
-                warn!(%folder, %fault, "audit segments can't be compressed");
-            }
-            if woken.recv_timeout(AGAIN) == Err(RecvTimeoutError::Disconnected) {
-                return;
+            self.tell(0, "audit segments can't be compressed", sealed);
+            let removed = self.remove().and_then(|()| self.plan());
+            self.tell(1, "audit segments that are not to be kept can't be removed", removed);
+            match jobs.recv_timeout(AGAIN) {
+                Ok(Job::Closed) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Job::Remove(before)) => {
+                    self.removed = Some(before);
+                    self.is_removing = true;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+
+    fn tell(&mut self, place: usize, what: &str, done: io::Result<()>) {
+        let before = self.told.get_mut(place).map(|told| std::mem::replace(told, done.is_err()));
+        if let Err(fault) = done
+            && before == Some(false)
+        {
+            let folder = self.folder.display();
+            warn!(%folder, %fault, "{what}");
+        }
+    }
+
+    fn remove(&mut self) -> io::Result<()> {
+        let Some(before) = self.removed.filter(|_| self.is_removing) else { return Ok(()) };
+        let Some(_lock) = tidy(&self.folder)? else { return Ok(()) };
+        let segments = retention::remove(&self.folder, before)?;
+        self.is_removing = false;
+        self.telemetry.metrics.audit.removed.inc_by(segments);
+        if segments > 0 {
+            info!(folder = %self.folder.display(), %before, segments, "audit segments removed");
+        }
+        Ok(())
+    }
+
+    fn plan(&mut self) -> io::Result<()> {
+        let is_due = self.last_plan.is_none_or(|last| last.elapsed() >= AGAIN);
+        if !is_due || !self.rule.removes() || self.is_removing {
+            return Ok(());
+        }
+        self.last_plan = Some(Instant::now());
+        let from = self.removed.unwrap_or(Place { epoch: 1, seq: 0 });
+        let plan = retention::plan(&self.folder, self.rule, from, Timestamp::now())?;
+        if !plan.points.is_empty() {
+            // When one waits still, this comes again.
+            self.planned.try_send(plan.points).unwrap_or_default();
+        }
+        plan.stuck.map_or(Ok(()), |segment| {
+            let path = segment.path.display();
+            let what = format!("{path}: it, or what was before it, is not whole: audit verify");
+            Err(io::Error::new(io::ErrorKind::InvalidData, what))
+        })
     }
 }
 
@@ -163,8 +255,8 @@ fn tidy(folder: &Path) -> io::Result<Option<File>> {
     Ok(Some(lock))
 }
 
-/// What a compressed segment that is not whole yet ends with.
-const PART: &str = ".segment.zst.part";
+/// What a file that is not whole yet ends with.
+const PART: &str = ".part";
 
 /// Puts a compressed segment in the place of the plain one; false when it was stopped.
 fn compress(folder: &Path, segment: &Segment, stop: &AtomicBool) -> io::Result<bool> {

@@ -79,6 +79,20 @@ pub fn list(folder: &Path) -> io::Result<BTreeMap<u64, Vec<Segment>>> {
     Ok(epochs)
 }
 
+/// The epochs of which there is a file with checkpoints, in their order.
+///
+/// # Errors
+/// When the folder can't be read.
+pub fn checkpoint_files(folder: &Path) -> io::Result<BTreeSet<u64>> {
+    let mut numbers = BTreeSet::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let number = name.to_str().and_then(|name| name.strip_suffix(".checkpoints"));
+        numbers.extend(number.and_then(|number| number.parse::<u64>().ok()));
+    }
+    Ok(numbers)
+}
+
 /// What stands before the records of a segment, as a record of its own.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Head {
@@ -93,6 +107,9 @@ pub struct Head {
     /// How earlier epochs ended, each once, in the head of the first epoch that knew.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub previous: Vec<Previous>,
+    /// All before this record was removed by retention, as far as is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<String>,
     /// The program that writes.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub program: String,

@@ -5,6 +5,7 @@ mod compressed;
 mod faults;
 mod files;
 mod mutations;
+mod retained;
 mod rotation;
 mod tampering;
 
@@ -58,6 +59,8 @@ impl World {
             log_checkpoints: false,
             segment_bytes: 16 * 1024,
             segment_age: Duration::from_secs(3_600),
+            keep: None,
+            keep_bytes: None,
         };
         let log = LogSink::start(std::io::sink()).unwrap();
         let telemetry = Telemetry::new(Metrics::new().unwrap(), log, Style::Json);

@@ -51,6 +51,19 @@ impl Edge {
         self.size += 1;
     }
 
+    /// The root of one of its whole subtrees.
+    fn subtree(&self, from: u64, to: u64) -> Option<Hash> {
+        let mut start = 0;
+        for root in &self.roots {
+            let size = 1 << (self.size - start).checked_ilog2()?;
+            if (start, start + size) == (from, to) {
+                return Some(*root);
+            }
+            start += size;
+        }
+        None
+    }
+
     /// The root of the tree.
     pub fn root(&self) -> Hash {
         let mut roots = self.roots.iter().rev();
@@ -75,22 +88,62 @@ fn root(leaves: &[Hash]) -> Hash {
     }
 }
 
-/// The hashes that prove that the leaf at `index` is among `leaves`, from its sibling upwards.
-pub fn path(mut index: usize, mut leaves: &[Hash]) -> Vec<Hash> {
-    let mut path = Vec::new();
-    while leaves.len() > 1 {
-        let at = split(leaves.len());
-        let (left, right) = leaves.split_at(at);
-        if index < at {
-            path.push(root(right));
-            leaves = left;
-        } else {
-            path.push(root(left));
-            (index, leaves) = (index - at, right);
-        }
+/// Some leaves of a tree, and the edge of what is before them: enough for the path of any of them.
+#[derive(Debug)]
+pub struct Tail {
+    edge: Edge,
+    leaves: Vec<Hash>,
+}
+
+impl Tail {
+    /// What follows this edge.
+    pub const fn behind(edge: Edge) -> Self {
+        Self { edge, leaves: Vec::new() }
     }
-    path.reverse();
-    path
+
+    /// Adds a leaf.
+    pub fn push(&mut self, leaf: Hash) {
+        self.leaves.push(leaf);
+    }
+
+    /// How many leaves the whole tree has.
+    pub fn size(&self) -> u64 {
+        self.edge.size + self.leaves.len() as u64
+    }
+
+    /// The path of the leaf at `index` in the tree of the first `size` leaves, from its sibling
+    /// upwards; none when it is not one of those behind the edge.
+    pub fn path(&self, index: u64, size: u64) -> Option<Vec<Hash>> {
+        if index < self.edge.size || index >= size || size > self.size() {
+            return None;
+        }
+        let (mut from, mut to, mut path) = (0, size, Vec::new());
+        while to - from > 1 {
+            let at = from + split(usize::try_from(to - from).ok()?) as u64;
+            if index < at {
+                path.push(self.root(at, to)?);
+                to = at;
+            } else {
+                path.push(self.root(from, at)?);
+                from = at;
+            }
+        }
+        path.reverse();
+        Some(path)
+    }
+
+    /// The root of a subtree.
+    fn root(&self, from: u64, to: u64) -> Option<Hash> {
+        if let Some(start) = from.checked_sub(self.edge.size) {
+            let range = usize::try_from(start).ok()?..usize::try_from(to - self.edge.size).ok()?;
+            return self.leaves.get(range).map(root);
+        }
+        if let Some(hash) = self.edge.subtree(from, to) {
+            return Some(hash);
+        }
+        let at = from + split(usize::try_from(to - from).ok().filter(|size| *size > 1)?) as u64;
+        Some(node(&self.root(from, at)?, &self.root(at, to)?))
+    }
 }
 
 /// The root of a tree of `size` leaves that has `leaf` at `index`, by that path (RFC 9162, 2.1.3.2).
@@ -122,6 +175,24 @@ pub fn root_by_path(leaf: Hash, index: u64, size: u64, path: &[Hash]) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The hashes that prove that the leaf at `index` is among `leaves`, from its sibling upwards.
+    fn path(mut index: usize, mut leaves: &[Hash]) -> Vec<Hash> {
+        let mut path = Vec::new();
+        while leaves.len() > 1 {
+            let at = split(leaves.len());
+            let (left, right) = leaves.split_at(at);
+            if index < at {
+                path.push(root(right));
+                leaves = left;
+            } else {
+                path.push(root(left));
+                (index, leaves) = (index - at, right);
+            }
+        }
+        path.reverse();
+        path
+    }
 
     fn leaves(count: usize) -> Vec<Hash> {
         (0..count).map(|number| leaf(number.to_string().as_bytes())).collect()
@@ -170,6 +241,25 @@ mod tests {
                 let other = (index + 1) % size;
                 assert!(size == 1 || by_path(other) != Some(edge.root()), "{other} of {size}");
             }
+        }
+    }
+
+    #[test]
+    fn a_tail_has_the_paths_of_its_leaves() {
+        for (start, size) in (0..40).flat_map(|start| (start..40).map(move |size| (start, size))) {
+            let leaves = leaves(size);
+            let mut edge = Edge::default();
+            leaves[..start].iter().for_each(|leaf| edge.push(*leaf));
+            let mut tail = Tail::behind(edge);
+            leaves[start..].iter().for_each(|leaf| tail.push(*leaf));
+            for index in 0..size {
+                for part in [size, size.saturating_sub(3)] {
+                    let expected =
+                        (start <= index && index < part).then(|| path(index, &leaves[..part]));
+                    assert_eq!(tail.path(index as u64, part as u64), expected, "{start} {index}");
+                }
+            }
+            assert_eq!(tail.path(0, size as u64 + 1), None);
         }
     }
 

@@ -51,6 +51,9 @@ pub struct Fault {
     pub to: Option<u64>,
     /// What is wrong.
     pub what: String,
+    /// Whether they are not there, with their files: then a removal may explain it.
+    #[serde(skip)]
+    is_gone: bool,
 }
 
 impl fmt::Display for Fault {
@@ -69,7 +72,16 @@ impl fmt::Display for Fault {
 
 fn fault(epoch: u64, records: Option<(u64, u64)>, what: impl Into<String>) -> Fault {
     let (from, to) = records.unzip();
-    Fault { epoch: Some(epoch), from, to, what: what.into() }
+    Fault { epoch: Some(epoch), from, to, what: what.into(), is_gone: false }
+}
+
+fn gone(epoch: u64, records: Option<(u64, u64)>, what: impl Into<String>) -> Fault {
+    Fault { is_gone: true, ..fault(epoch, records, what) }
+}
+
+/// Something about no records in particular.
+fn other(what: String) -> Fault {
+    Fault { epoch: None, from: None, to: None, what, is_gone: false }
 }
 
 /// Checks the journal in a folder. `foreign` are texts with checkpoints that had left the machine,
@@ -87,7 +99,7 @@ pub fn verify(
     for (name, text) in foreign {
         collect(name, text, keys, true, &mut statements, &mut report);
     }
-    for number in checkpoint_files(folder)? {
+    for number in segment::checkpoint_files(folder)? {
         let name = segment::checkpoints_name(number);
         let text = String::from_utf8_lossy(&fs::read(folder.join(&name))?).into_owned();
         collect(&name, &text, keys, false, &mut statements, &mut report);
@@ -107,34 +119,59 @@ pub fn verify(
         let segments = epochs.get(&number).map(Vec::as_slice).unwrap_or_default();
         let statements = statements.remove(&number).unwrap_or_default();
         if segments.is_empty() {
-            if ends.get(&number).is_none_or(|end| end.size != Some(0)) {
-                report.faults.push(fault(number, None, "all of its files are missing"));
+            let signed = statements.iter().any(|statement| statement.size > 0);
+            if signed || ends.get(&number).is_none_or(|end| end.size != Some(0)) {
+                report.faults.push(gone(number, None, "all of its files are missing"));
                 open.unread(number, 0, u64::MAX);
             }
+            contradictions(number, statements, &mut report);
             continue;
         }
         let walk = Walk::new(number, statements, ends.get(&number), number == last);
         walk.run(segments, &mut open, &mut report)?;
     }
     if let Some(what) = (last == 0).then(|| "there is no journal here".to_owned()) {
-        report.faults.push(Fault { epoch: None, from: None, to: None, what });
+        report.faults.push(other(what));
     }
     for intent in open.intents.iter().filter(|intent| intent.epoch < last) {
         let what = "has no outcome";
         report.notes.push(fault(intent.epoch, Some((intent.seq, intent.seq)), what));
     }
+    if let Some(before) = open.removed {
+        explain(before, &mut report);
+    }
     Ok(report)
 }
 
-fn checkpoint_files(folder: &Path) -> io::Result<Vec<u64>> {
-    let mut numbers = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let name = entry?.file_name();
-        let number = name.to_str().and_then(|name| name.strip_suffix(".checkpoints"));
-        numbers.extend(number.and_then(|number| number.parse::<u64>().ok()));
+/// Of an epoch without records checkpoints are left: no two may say different things.
+fn contradictions(epoch: u64, mut statements: Vec<Checkpoint>, report: &mut Report) {
+    statements.sort_by_key(|statement| statement.size);
+    let two = statements.iter().zip(statements.iter().skip(1));
+    let two = two.filter(|(one, other)| one.size == other.size && one.root != other.root);
+    let what = |size: u64| format!("two checkpoints of its first {size} records differ");
+    report.faults.extend(two.map(|(one, _)| fault(epoch, None, what(one.size))));
+}
+
+/// What is gone before a point is wrong no more when the journal itself says that it was removed.
+fn explain(before: Place, report: &mut Report) {
+    let count = report.faults.len();
+    report.faults.retain_mut(|fault| {
+        let epoch = fault.epoch.unwrap_or_default();
+        if !fault.is_gone || epoch > before.epoch {
+            return true;
+        }
+        if epoch == before.epoch {
+            let is_over = fault.to.is_some_and(|to| to < before.seq);
+            fault.from = fault.from.map(|from| from.max(before.seq));
+            return !is_over;
+        }
+        false
+    });
+    if report.faults.len() < count {
+        let what =
+            format!("records before {before} were removed by retention, as the journal says");
+        report.notes.push(other(what));
     }
-    numbers.sort_unstable();
-    Ok(numbers)
 }
 
 /// Takes the checkpoints of a text that hold by themselves.
@@ -146,7 +183,6 @@ fn collect(
     statements: &mut BTreeMap<u64, Vec<Checkpoint>>,
     report: &mut Report,
 ) {
-    let other = |what: String| Fault { epoch: None, from: None, to: None, what };
     let (notes, rest) = note::split(text);
     for (number, signed) in notes.iter().enumerate() {
         match Checkpoint::open(signed, keys) {
@@ -170,10 +206,13 @@ fn collect(
     }
 }
 
-/// Intents that had no outcome yet.
+/// What one epoch says for those behind it.
 #[derive(Default)]
 struct Open {
+    /// Intents that had no outcome yet.
     intents: BTreeSet<Place>,
+    /// All before this was removed by retention.
+    removed: Option<Place>,
     /// From which to which record it is not known what there was.
     unread: Vec<(Place, Place)>,
 }
@@ -212,6 +251,9 @@ struct Walk<'w> {
     since_held: u64,
     /// The last head of a segment.
     head: u64,
+    /// What records since the last statement that held say was removed. Who has not the key could
+    /// add a record behind it.
+    removed: Option<Place>,
     checked: usize,
 }
 
@@ -236,6 +278,7 @@ impl<'w> Walk<'w> {
             held: 0,
             since_held: 0,
             head: 0,
+            removed: None,
             checked: 0,
         }
     }
@@ -252,7 +295,7 @@ impl<'w> Walk<'w> {
 
     fn run(mut self, segments: &[Segment], open: &mut Open, report: &mut Report) -> io::Result<()> {
         report.epochs += 1;
-        self.check_statements(report);
+        self.check_statements(open, report);
         let mut void = 0_u64;
         for segment in segments {
             let mut lines = match Lines::open(segment) {
@@ -297,6 +340,7 @@ impl<'w> Walk<'w> {
     fn break_off(&mut self) {
         self.follows = false;
         self.since_held = 0;
+        self.removed = None;
     }
 
     /// A last line without a line end: it is being written, or was when the gateway was killed.
@@ -330,7 +374,7 @@ impl<'w> Walk<'w> {
         self.tree.push(leaf);
         report.records += 1;
         self.since_held += 1;
-        self.check_statements(report);
+        self.check_statements(open, report);
     }
 
     fn check_place(&mut self, read: &Line<'_>, open: &mut Open, report: &mut Report) {
@@ -358,12 +402,13 @@ impl<'w> Walk<'w> {
 
     fn jump(&mut self, to: u64, what: &str, open: &mut Open, report: &mut Report) {
         if to > self.expected {
+            let records = Some((self.expected, to - 1));
             let what = match self.lost.take() {
-                Some(why) => format!("lost: {why}"),
-                None if what == "missing" => what.into(),
-                None => "missing: their segment is gone".into(),
+                Some(why) => fault(self.epoch, records, format!("lost: {why}")),
+                None if what == "missing" => fault(self.epoch, records, what),
+                None => gone(self.epoch, records, "missing: their segment is gone"),
             };
-            report.faults.push(fault(self.epoch, Some((self.expected, to - 1)), what));
+            report.faults.push(what);
             open.unread(self.epoch, self.expected, to - 1);
             self.trace = None;
             self.break_off();
@@ -390,9 +435,12 @@ impl<'w> Walk<'w> {
                 let what = format!("is the outcome of {intent}, which is no open intent");
                 report.faults.push(fault(self.epoch, here, what));
             }
+            ("removed", _) => self.removed = self.removed.max(recovery::removed(line)),
             ("epoch" | "segment", _) => {
-                let edge = recovery::head(line).and_then(|head| head.tree(read.place.seq));
-                self.check_edge(edge, read.place.seq, report);
+                let head = recovery::head(line);
+                let edge = head.as_ref().and_then(|head| head.tree(read.place.seq));
+                self.check_edge(edge, read.place.seq, open, report);
+                self.removed = self.removed.max(head.as_ref().and_then(recovery::removed_by_head));
                 if read.place != segment.first {
                     let what = "begins a segment, but not the one that it stands in";
                     report.faults.push(fault(self.epoch, here, what));
@@ -404,7 +452,7 @@ impl<'w> Walk<'w> {
 
     /// Goes on with the tree that the head of a segment says there was before it. If that is not so,
     /// no checkpoint behind it holds.
-    fn check_edge(&mut self, edge: Option<Edge>, at: u64, report: &mut Report) {
+    fn check_edge(&mut self, edge: Option<Edge>, at: u64, open: &mut Open, report: &mut Report) {
         let Some(edge) = edge else {
             let what = "begins a segment, but does not say behind which records";
             report.faults.push(fault(self.epoch, Some((at, at)), what));
@@ -419,13 +467,13 @@ impl<'w> Walk<'w> {
         if !self.follows {
             self.tree = edge;
             self.follows = true;
-            self.check_statements(report);
+            self.check_statements(open, report);
         }
         self.head = at;
     }
 
     /// Holds the tree against what was signed of it at this size.
-    fn check_statements(&mut self, report: &mut Report) {
+    fn check_statements(&mut self, open: &mut Open, report: &mut Report) {
         let size = self.size();
         let mut root = None::<Hash>;
         while let Some(statement) = self.statements.get(self.checked)
@@ -438,7 +486,7 @@ impl<'w> Walk<'w> {
             }
             if *root.get_or_insert_with(|| self.tree.root()) == statement.root {
                 report.checkpoints += 1;
-                self.hold(size, report);
+                self.hold(size, open, report);
             } else {
                 let records = (self.held, size.saturating_sub(1).max(self.held));
                 let what = "are not what a checkpoint was signed for: something here was changed";
@@ -448,8 +496,9 @@ impl<'w> Walk<'w> {
         }
     }
 
-    fn hold(&mut self, size: u64, report: &mut Report) {
+    fn hold(&mut self, size: u64, open: &mut Open, report: &mut Report) {
         self.held = size;
+        open.removed = open.removed.max(self.removed);
         report.covered += std::mem::take(&mut self.since_held);
     }
 
@@ -457,11 +506,11 @@ impl<'w> Walk<'w> {
         let (size, whole_size) = (self.size(), self.whole_size());
         let signed = self.statements.last().map_or(0, |last| last.size);
         let told = whole_size.unwrap_or_default();
-        let gone = signed.max(told).checked_sub(1).filter(|last| *last >= size);
-        if gone.is_some() || self.lost.is_some() {
+        let absent = signed.max(told).checked_sub(1).filter(|last| *last >= size);
+        if absent.is_some() || self.lost.is_some() {
             open.unread(self.epoch, size, u64::MAX);
         }
-        match (self.lost.take(), gone) {
+        match (self.lost.take(), absent) {
             (Some(why), Some(last)) => {
                 let what = format!("lost: {why}");
                 report.faults.push(fault(self.epoch, Some((size, last)), what));
@@ -473,11 +522,11 @@ impl<'w> Walk<'w> {
             (None, Some(last)) if signed >= told => {
                 let what = "missing: a checkpoint covers them; the end was cut off, or an older \
                             copy put back";
-                report.faults.push(fault(self.epoch, Some((size, last)), what));
+                report.faults.push(gone(self.epoch, Some((size, last)), what));
             }
             (None, Some(last)) => {
                 let what = "missing: a later epoch says that they are there";
-                report.faults.push(fault(self.epoch, Some((size, last)), what));
+                report.faults.push(gone(self.epoch, Some((size, last)), what));
             }
             (None, None) => {}
         }
@@ -496,7 +545,7 @@ impl<'w> Walk<'w> {
             report.faults.push(fault(self.epoch, None, "is not what a later epoch says of it"));
         } else {
             // What a later epoch says is covered by that epoch's checkpoints.
-            self.hold(size, report);
+            report.covered += self.since_held;
         }
     }
 }

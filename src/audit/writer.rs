@@ -25,6 +25,7 @@ use super::{
     place::Place,
     queue::{Entry, Queue, TOGETHER},
     record::{Body, begun},
+    recovery,
     refusals::{Caller, Flooding, Refusals},
     seal::Sealer,
     segment::{End, Previous},
@@ -69,6 +70,9 @@ pub(super) struct Writer {
     /// The intents without outcome, by ticket.
     open: HashMap<u64, Place, RandomState>,
     refusals: Refusals,
+    /// All before this was removed, or is to be.
+    pub(super) removed: Option<Place>,
+    removal: Option<Removal>,
     scarce: bool,
     /// When the space that is left was looked at.
     measured: Option<Instant>,
@@ -86,6 +90,15 @@ pub(super) struct Writer {
 pub(super) struct Beside {
     pub(super) witness: Witness,
     pub(super) sealer: Sealer,
+}
+
+/// A removal on its way: files go when a checkpoint covers the record that says so.
+#[derive(Clone, Copy)]
+enum Removal {
+    /// The record of the removal of all before this waits to be written.
+    Waiting(Place),
+    /// It is durable, among the first so many of an epoch.
+    Durable(Place, (u64, u64)),
 }
 
 /// Whether there is an epoch to write.
@@ -127,6 +140,8 @@ impl Writer {
             lines: Vec::new(),
             open: HashMap::default(),
             refusals: Refusals::new(),
+            removed: None,
+            removal: None,
             scarce: false,
             measured: None,
             waiting_since: None,
@@ -269,6 +284,33 @@ impl Writer {
                 Entry::Refusal { .. } | Entry::Event { durable: None, .. } => {}
             }
         }
+        if let (State::Open(epoch), Some(Removal::Waiting(before))) = (&self.state, self.removal) {
+            let size = (epoch.number(), epoch.tree().size());
+            self.removal = Some(Removal::Durable(before, size));
+            self.removed = Some(before);
+        }
+    }
+
+    /// Says that what is not to be kept will go, and lets it go when that can't be denied any more.
+    fn retain(&mut self, now: Instant) {
+        match self.removal {
+            Some(Removal::Waiting(_)) => {}
+            Some(Removal::Durable(before, size)) => {
+                if self.covered >= size && self.beside.sealer.remove(before) {
+                    self.removal = None;
+                }
+            }
+            None => {
+                // The outcome of what is still under way is to find its intent.
+                let oldest = self.open.values().min().copied();
+                let Some(point) = self.beside.sealer.plan(oldest) else { return };
+                if Some(point.before) > self.removed {
+                    self.removal = Some(Removal::Waiting(point.before));
+                    let body = point.record();
+                    self.add(Entry::Event { kind: "removed", body, durable: None }, now);
+                }
+            }
+        }
     }
 
     /// The journal can't be written: what somebody waits for is refused, the rest waits.
@@ -302,7 +344,7 @@ impl Writer {
         let State::Open(epoch) = &mut self.state else { return };
         let durable = epoch.tree().clone();
         let open: Vec<_> = self.open.values().copied().collect();
-        match epoch.rotate(&self.keys.recipients, &open) {
+        match epoch.rotate(&self.keys.recipients, &open, self.removed) {
             Ok(()) => self.beside.sealer.wake(),
             Err(fault) => self.fail(&durable, &fault),
         }
@@ -336,17 +378,23 @@ impl Writer {
         if now < *again {
             return;
         }
+        let folder = &self.settings.directory;
+        let mut number = *next;
         let begun = loop {
+            // Another gateway may have begun one meanwhile, which says itself how it ends.
+            number = super::segment::list(folder)
+                .and_then(|epochs| recovery::next_epoch(folder, &epochs))
+                .map_or(number, |free| free.max(number));
             let begun = Epoch::begin(Start {
-                folder: self.settings.directory.clone(),
-                number: *next,
+                folder: folder.clone(),
+                number,
                 recipients: &self.keys.recipients,
                 previous: previous.clone(),
                 open: self.open.values().copied().collect(),
+                removed: self.removed,
             });
             match begun {
-                // It is another gateway's, which says itself how it ends.
-                Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists => *next += 1,
+                Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists => number += 1,
                 begun => break begun,
             }
         };
@@ -361,11 +409,11 @@ impl Writer {
             }
             Err(_) => {
                 // What was left of a file is named, so that nobody takes it for a lost epoch.
-                let path = super::segment::name(Place { epoch: *next, seq: 0 });
-                if self.settings.directory.join(path).exists() {
+                let path = super::segment::name(Place { epoch: number, seq: 0 });
+                if folder.join(path).exists() {
                     let nothing = Edge::default();
-                    previous.push(Previous::of(*next, End::Failed, &nothing, None));
-                    *next += 1;
+                    previous.push(Previous::of(number, End::Failed, &nothing, None));
+                    *next = number + 1;
                 }
                 *again = now + AGAIN;
             }
@@ -405,6 +453,7 @@ impl Writer {
         if let State::Open(epoch) = &self.state {
             let checkpoint = Checkpoint::of(epoch.number(), epoch.tree());
             self.sign(&checkpoint);
+            self.retain(now);
         }
         let unwitnessed = self.beside.witness.unwitnessed().as_secs();
         self.telemetry.metrics.audit.unwitnessed.set(unwitnessed.try_into().unwrap_or(i64::MAX));

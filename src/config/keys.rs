@@ -41,7 +41,7 @@ pub enum Kind {
     Number(u64, u64),
     /// A number of bytes within a range: an integer, or text as in `"64 KiB"`.
     Size(u64, u64),
-    /// Text as in `"250ms"`, `"10s"`, `"5m"` or `"1h"`, within a range.
+    /// Text as in `"250ms"`, `"10s"`, `"5m"`, `"1h"` or `"30d"`, within a range.
     Time(Duration, Duration),
     /// A list of texts; `true` when it may be empty.
     List(Form, bool),

@@ -266,6 +266,8 @@ fn audit(section: &Section<'_>, folder: &Path, notebook: &Notebook) -> Option<Au
     let log_checkpoints = section.flag("log_checkpoints");
     let segment_bytes = section.number("segment_bytes");
     let segment_age = section.time("segment_age");
+    let keep = section.time("keep");
+    let keep_bytes = section.number("keep_bytes");
     Some(Audit {
         directory: directory?,
         signing_key: signing_key?,
@@ -276,5 +278,7 @@ fn audit(section: &Section<'_>, folder: &Path, notebook: &Notebook) -> Option<Au
         log_checkpoints: log_checkpoints?,
         segment_bytes: segment_bytes?,
         segment_age: segment_age?,
+        keep,
+        keep_bytes,
     })
 }

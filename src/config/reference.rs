@@ -242,4 +242,6 @@ const AUDIT: &[Key] = &[
     Key::default("log_checkpoints", Kind::Flag, "false", "Whether each checkpoint is a line of the log too: for a log that leaves this machine."),
     Key::default("segment_bytes", Kind::Size(1 << 20, 1 << 32), "\"64 MiB\"", "A segment of this size is followed by a new one."),
     Key::default("segment_age", Kind::Time(Duration::from_secs(60), Duration::from_secs(31 * 86_400)), "\"24h\"", "A segment of this age is followed by a new one."),
+    Key::optional("keep", Kind::Time(Duration::from_secs(86_400), Duration::from_secs(36_500 * 86_400)), "nothing is removed for its age", "Whole segments are removed when their last record is older than this, as in \"2555d\"; the journal says so."),
+    Key::optional("keep_bytes", Kind::Size(1 << 26, 1 << 50), "nothing is removed for its size", "The oldest segments are removed when all together, as they are on the disk, are larger than this; the journal says so."),
 ];

@@ -71,7 +71,7 @@ fn value(kind: &Kind) -> Value {
             { "type": "integer", "minimum": least, "maximum": most },
             { "type": "string", "pattern": "^[0-9]+ *(KiB|MiB)?$" },
         ] }),
-        Kind::Time(..) => json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h)$" }),
+        Kind::Time(..) => json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" }),
         Kind::List(form, may_be_empty) => {
             json!({ "type": "array", "items": text(form), "minItems": u8::from(!may_be_empty) })
         }

@@ -270,7 +270,7 @@ impl<'a> Section<'a> {
             let expected = match duration {
                 Some(_) => format!("expected a duration from {least} to {most}"),
                 None => String::from(
-                    "expected a whole number and a unit (ms, s, m or h), as in \"10s\"",
+                    "expected a whole number and a unit (ms, s, m, h or d), as in \"10s\"",
                 ),
             };
             self.mistake(name, format!("found {found}, {expected}"));

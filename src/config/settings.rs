@@ -241,6 +241,10 @@ pub struct Audit {
     pub segment_bytes: usize,
     /// How old a segment grows.
     pub segment_age: Duration,
+    /// How long segments are kept; none: for ever.
+    pub keep: Option<Duration>,
+    /// How much of segments is kept; none: all.
+    pub keep_bytes: Option<usize>,
 }
 
 impl Audit {

@@ -100,6 +100,8 @@ fn everything(keys: &[Key], path: &str, left_out: &[&str], text: &mut String) {
             }
             (Absent::Means(_), Kind::List(..)) => String::from("[\"200000000359\"]"),
             (Absent::Means(_), Kind::Number(least, _)) => least.to_string(),
+            (Absent::Means(_), Kind::Size(least, _)) => least.to_string(),
+            (Absent::Means(_), Kind::Time(least, _)) => format!("\"{}s\"", least.as_secs()),
             (Absent::Means(_), _) => String::from("\"gateway.log\""),
         };
         text.push_str(&format!("{} = {value}\n", key.name));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Reads `"250ms"`, `"10s"`, `"5m"` or `"1h"`.
+/// Reads `"250ms"`, `"10s"`, `"5m"`, `"1h"` or `"30d"`.
 pub(super) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     match unit {
@@ -10,6 +10,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
         "s" => Some(Duration::from_secs(number)),
         "m" => number.checked_mul(60).map(Duration::from_secs),
         "h" => number.checked_mul(3600).map(Duration::from_secs),
+        "d" => number.checked_mul(DAY).map(Duration::from_secs),
         _ => None,
     }
 }
@@ -25,12 +26,16 @@ pub(super) fn size(text: &str) -> Option<u64> {
     }
 }
 
+/// The seconds of a day, which has 24 hours here.
+const DAY: u64 = 86_400;
+
 /// Writes a duration as [`duration`] reads it.
 pub(super) fn print_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match (seconds, duration.subsec_millis()) {
         (0, 0) => String::from("0s"),
         (_, millis) if millis > 0 => format!("{}ms", duration.as_millis()),
+        (days, _) if days % DAY == 0 && days > DAY => format!("{}d", days / DAY),
         (hours, _) if hours % 3600 == 0 => format!("{}h", hours / 3600),
         (minutes, _) if minutes % 60 == 0 => format!("{}m", minutes / 60),
         _ => format!("{seconds}s"),
@@ -55,6 +60,7 @@ mod tests {
             ("10s", Some(Duration::from_secs(10))),
             ("5m", Some(Duration::from_secs(300))),
             ("1h", Some(Duration::from_secs(3600))),
+            ("2555d", Some(Duration::from_secs(2_555 * 86_400))),
             ("0s", Some(Duration::ZERO)),
             ("10", None),
             ("10 s", None),
@@ -65,6 +71,7 @@ mod tests {
             ("10S", None),
             ("99999999999999999999s", None),
             ("18446744073709551615h", None),
+            ("18446744073709551615d", None),
             ("١s", None),
         ] {
             assert_eq!(duration(text), expected, "{text}");

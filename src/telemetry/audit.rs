@@ -25,6 +25,8 @@ pub struct AuditMetrics {
     pub free: IntGauge,
     /// Closed segments that are not compressed yet.
     pub uncompressed: IntGauge,
+    /// Segments that were removed because they are not to be kept.
+    pub removed: IntCounter,
     /// How long records are there of which no other machine has a checkpoint.
     pub unwitnessed: IntGauge,
     /// Attempts to bring a checkpoint to a place that failed.
@@ -32,7 +34,7 @@ pub struct AuditMetrics {
 }
 
 /// The kinds of records that a gateway writes; each has its series from the start.
-const RECORDS: [&str; 16] = [
+const RECORDS: [&str; 17] = [
     "intent",
     "outcome",
     "refusal",
@@ -48,6 +50,7 @@ const RECORDS: [&str; 16] = [
     "switch_off",
     "switch_on",
     "switch_expired",
+    "removed",
     "end",
 ];
 
@@ -93,6 +96,10 @@ impl AuditMetrics {
             uncompressed: make.gauge(
                 "audit_uncompressed_segments",
                 "Closed segments that are not compressed yet.",
+            )?,
+            removed: make.counter(
+                "audit_removed_segments_total",
+                "Segments that were removed because they were older or more than is to be kept.",
             )?,
             unwitnessed: make.gauge(
                 "audit_unwitnessed_seconds",

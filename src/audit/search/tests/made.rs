@@ -162,7 +162,7 @@ impl Made {
         self.epoch.write(&lines).unwrap();
         if self.epoch.segment_bytes() >= self.world.settings.segment_bytes {
             let open: Vec<_> = self.open.iter().map(|(place, ..)| *place).collect();
-            self.epoch.rotate(&self.keys.recipients, &open).unwrap();
+            self.epoch.rotate(&self.keys.recipients, &open, None).unwrap();
             self.records += 1;
         }
     }
@@ -296,6 +296,7 @@ fn begin(folder: &Path, number: u64, keys: &Keys) -> Epoch {
         recipients: &keys.recipients,
         previous: Vec::new(),
         open: Vec::new(),
+        removed: None,
     };
     Epoch::begin(start).unwrap()
 }
