@@ -27,6 +27,9 @@ use crate::telemetry::{Object, Record};
 /// The version of the schema that records are written in (`docs/audit.md`).
 pub const VERSION: u64 = 1;
 
+/// The JSON Schema (2020-12) of that version.
+pub const SCHEMA: &str = include_str!("record.schema.json");
+
 /// A record without its place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Body {

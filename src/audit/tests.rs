@@ -334,3 +334,30 @@ fn a_million_records_verify_in_ten_seconds() {
     std::io::Write::write_all(&mut std::io::stderr(), said.as_bytes()).unwrap();
     assert!(took < Duration::from_secs(10), "{said}");
 }
+
+/// The published schema knows every record, refuses what is none, and lets members of later
+/// versions pass.
+#[test]
+fn records_fit_the_published_schema() {
+    let world = World::written(40);
+    world.open().close();
+    let schema = serde_json::from_str(super::record::SCHEMA).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    let mut kinds = std::collections::BTreeSet::new();
+    read::each(world.audit(), |line, bytes| {
+        let mut record: serde_json::Value = serde_json::from_slice(bytes).unwrap();
+        let wrong: Vec<_> = schema.iter_errors(&record).map(|it| it.to_string()).collect();
+        assert!(wrong.is_empty(), "{wrong:#?} in {record}");
+        record["cache"] = "hit".into();
+        assert!(schema.is_valid(&record), "a member that is not known yet: {record}");
+        for (name, value) in [("time", "yesterday"), ("v", "1"), ("before", ""), ("kind", "")] {
+            let mut strange = record.clone();
+            strange[name] = value.into();
+            assert!(!schema.is_valid(&strange), "{name}: {strange}");
+        }
+        kinds.insert(line.kind.to_owned());
+        Ok(true)
+    })
+    .unwrap();
+    assert!(kinds.len() >= 5, "{kinds:?}");
+}

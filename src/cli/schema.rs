@@ -1,4 +1,4 @@
-//! `schema`: the JSON Schema of what operators write.
+//! `schema`: the JSON Schema of what operators write, and of what the journal holds.
 
 use clap::{Args, ValueEnum};
 
@@ -6,9 +6,9 @@ use super::{
     Ended,
     output::{complain, print_json},
 };
-use crate::snapshot::schemas;
+use crate::{audit::record::SCHEMA, snapshot::schemas};
 
-/// Print the JSON Schema of the configuration, for editors.
+/// Print the JSON Schema of the configuration, for editors, or of a record of the audit journal.
 ///
 /// Example: gpconnect-gateway schema directory > directory.schema.json
 #[derive(Debug, Args)]
@@ -25,6 +25,8 @@ enum Of {
     Gateway,
     /// The files that it names in turn: practices, consumers, agreements.
     Directory,
+    /// A record of the audit journal.
+    Audit,
 }
 
 impl Of {
@@ -32,6 +34,7 @@ impl Of {
         match self {
             Self::Gateway => "gateway",
             Self::Directory => "directory",
+            Self::Audit => "audit",
         }
     }
 }
@@ -47,6 +50,9 @@ pub(crate) fn run(arguments: &Arguments) -> Ended {
 }
 
 fn schema(of: Of) -> Option<serde_json::Value> {
+    if matches!(of, Of::Audit) {
+        return serde_json::from_str(SCHEMA).ok();
+    }
     schemas().into_iter().find(|(name, _)| *name == of.name()).map(|(_, schema)| schema)
 }
 
@@ -56,7 +62,9 @@ mod tests {
 
     #[test]
     fn each_file_has_its_schema() {
-        for (of, key) in [(Of::Gateway, "listener"), (Of::Directory, "provider")] {
+        for (of, key) in
+            [(Of::Gateway, "listener"), (Of::Directory, "provider"), (Of::Audit, "kind")]
+        {
             let schema = schema(of).unwrap();
             assert!(schema["properties"][key].is_object(), "{}", of.name());
         }

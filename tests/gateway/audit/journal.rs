@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use gpconnect_gateway::audit::record::SCHEMA;
 use serde_json::Value;
 
 /// The records of a journal.
@@ -50,6 +51,18 @@ impl Journal {
     /// Nothing is wrong with it.
     pub(crate) fn is_whole(&self) {
         assert!(self.verified.0, "{}", self.verified.1);
+        self.fits_its_schema();
+    }
+
+    /// Each record is as the published schema says.
+    fn fits_its_schema(&self) {
+        let schema = serde_json::from_str(SCHEMA).unwrap();
+        let schema = jsonschema::validator_for(&schema).unwrap();
+        for record in &self.records {
+            let wrong = schema.iter_errors(record);
+            let wrong: Vec<_> = wrong.map(|it| format!("{}: {it}", it.instance_path())).collect();
+            assert!(wrong.is_empty(), "{wrong:#?} in {record}");
+        }
     }
 
     /// The records of a kind.
