@@ -263,6 +263,7 @@ fn ended(record: &Record<'_>, clear: &mut Object) {
     record.fault.iter().for_each(|fault| clear.word("fault", fault));
     record.note.iter().for_each(|note| clear.text("note", note));
     clear.word("origin", record.origin.as_str());
+    record.cache.iter().for_each(|how| clear.word("cache", how.as_str()));
     record.issuer.iter().for_each(|name| clear.text("issuer", name));
     record.token.token_id.iter().for_each(|id| clear.word("jti", id.as_str()));
     clear.milliseconds("duration_ms", record.duration);

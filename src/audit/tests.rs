@@ -191,6 +191,7 @@ pub(super) fn ended() -> Record<'static> {
         filled: Filled::default(),
         status: Some(200),
         origin: Origin::Provider,
+        cache: None,
         finished: Finished::Answered,
         fault: None,
         note: None,

@@ -11,9 +11,10 @@ use tracing::{error, info, warn};
 use super::audit;
 use crate::{
     audit::keys::Keys,
+    cache::Reach,
     config::{Mistakes, Warnings},
     proxy::Shared,
-    snapshot::{Changes, Snapshot},
+    snapshot::{self, Changes, Snapshot},
 };
 
 /// Reads the configuration again, whoever asks for it.
@@ -30,7 +31,10 @@ impl Reloader {
     pub(super) fn reload(&self) -> Result<(Changes, Warnings), Mistakes> {
         let metrics = &self.shared.telemetry.metrics;
         let reloaded = self.journal_keys().and_then(|keys| {
-            let reloaded = self.shared.current.reload(|new| self.find_addresses(new))?;
+            let reloaded = self.shared.current.reload(|new| {
+                self.find_addresses(new);
+                self.renew_cache(new);
+            })?;
             self.shared.journal.renew(keys);
             Ok(reloaded)
         });
@@ -66,6 +70,15 @@ impl Reloader {
             mistakes.extend(faults.into_iter().map(|fault| audit::mistake(main, &fault)));
             mistakes
         })
+    }
+
+    /// What was learned of systems that have moved is not told any more.
+    fn renew_cache(&self, new: &Snapshot) {
+        let old = self.shared.current.load();
+        let moved = snapshot::moved(&old, new);
+        let settings = (old.cache != new.cache).then_some(Reach::All);
+        let reaches: Vec<_> = moved.iter().map(Reach::Root).chain(settings).collect();
+        self.shared.cache.renew(new.generation, &reaches);
     }
 
     /// Waits until the addresses of a snapshot's upstreams are known: the first request that is

@@ -30,8 +30,9 @@ use super::{
 use crate::{
     admin::Observe,
     audit::{self, Journal, keys::Keys, signpost::Signpost},
+    cache::Cache,
     config::{ListenAt, UnixSocket},
-    proxy::{self, Addresses, BoxFuture, LocalSocket, NoSocket, Shared, SocketFile},
+    proxy::{self, Addresses, BoxFuture, Caller, LocalSocket, NoSocket, Shared, SocketFile},
     snapshot::{Bound, Current, Snapshot},
     telemetry::{Health, Levels, Telemetry},
 };
@@ -110,14 +111,9 @@ impl Running {
     ) -> Result<Self, NotStarted> {
         let snapshot = current.load();
         let startup = &snapshot.startup;
-        let shared = share(current, &snapshot, telemetry)?;
+        let configuration = Arc::new(engine(startup.server.threads));
+        let shared = share(current, &snapshot, telemetry, &configuration)?;
         let mut fds = Fds::new();
-        let configuration = Arc::new(ServerConf {
-            threads: startup.server.threads,
-            upstream_keepalive_pool_size: POOL.div_ceil(startup.server.threads.max(1)),
-            max_retries: 3,
-            ..ServerConf::default()
-        });
         let doors = Doors::open(&startup.listeners, &configuration, &shared, &mut fds)?;
         let observe = bind(startup.observe.address, "observe.address", &mut fds)?;
         let app = Observe {
@@ -196,11 +192,22 @@ impl Running {
     }
 }
 
+/// How the engine is to work with so many threads.
+fn engine(threads: usize) -> ServerConf {
+    ServerConf {
+        threads,
+        upstream_keepalive_pool_size: POOL.div_ceil(threads.max(1)),
+        max_retries: 3,
+        ..ServerConf::default()
+    }
+}
+
 /// Opens the journal, and puts together what all parts share.
 fn share(
     current: Current,
     snapshot: &Snapshot,
     telemetry: Arc<Telemetry>,
+    configuration: &ServerConf,
 ) -> Result<Shared, NotStarted> {
     let settings = &snapshot.startup.audit;
     let health = Arc::<Health>::default();
@@ -209,7 +216,10 @@ fn share(
     let journal = Journal::open(settings, keys, for_health, for_telemetry)?;
     raise_open_files(snapshot.limits.connections);
     telemetry.metrics.snapshot(snapshot.generation, &snapshot.policy);
+    let (bytes, for_cache) = (snapshot.startup.cache_bytes, Arc::clone(&telemetry));
     Ok(Shared {
+        cache: Arc::new(Cache::new(bytes, snapshot.generation, for_cache)),
+        caller: Arc::new(Caller::new(configuration)),
         current: Arc::new(current),
         telemetry,
         health,

@@ -48,8 +48,8 @@ pub use reference::GATEWAY;
 pub use schema::schema;
 pub use section::Section;
 pub use settings::{
-    Access, Audit, Known, KnownIssuer, Limits, ListenAt, Listener, Log, LogFormat, Observe, Server,
-    Settings, Timeouts, Upstream,
+    Access, Audit, Cache, Known, KnownIssuer, Limits, ListenAt, Listener, Log, LogFormat, Observe,
+    Server, Settings, Timeouts, Upstream,
 };
 pub use terminator::{Fingerprint, ListenerTerminator, NotAFingerprint, Pinned, UnixSocket};
 pub use tls::{ListenerTls, Profile, Refusal, TlsFile, UpstreamTls, Version};

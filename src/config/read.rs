@@ -7,6 +7,7 @@ use std::{
 };
 
 use gpconnect::{
+    caching::Lifetime,
     forward::Connection,
     interaction::{InteractionId, InteractionSet},
     rejection::{BearerErrors, CodingSystem, Wording},
@@ -24,7 +25,7 @@ use super::{
     reference::GATEWAY,
     section::Section,
     settings::{
-        Audit, Known, Limits, Log, LogFormat, Observe, Server, Settings, Timeouts, Upstream,
+        Audit, Cache, Known, Limits, Log, LogFormat, Observe, Server, Settings, Timeouts, Upstream,
     },
     tls::upstream_tls,
     unique::{Unique, bound_address, clash, distinct, unique},
@@ -68,6 +69,7 @@ fn all(root: &Section<'_>, folder: &Path, notebook: &Notebook) -> (Option<Settin
     let wording = root.table("refusals", wording).flatten();
     let limits = root.table("limits", limits).flatten();
     let timeouts = root.table("timeouts", timeouts).flatten();
+    let cache = root.table("cache", |section| cache(section, root.has("cache"))).flatten();
     let log = root.table("log", |section| log(section, folder)).flatten();
     let audit = root.table("audit", |section| audit(section, folder, notebook)).flatten();
     let known =
@@ -87,6 +89,7 @@ fn all(root: &Section<'_>, folder: &Path, notebook: &Notebook) -> (Option<Settin
             wording: wording?,
             limits,
             timeouts,
+            cache: cache?,
             log: log?,
             audit: audit?,
         })
@@ -241,6 +244,32 @@ fn timeouts(section: &Section<'_>) -> Option<Timeouts> {
         consumer_stall: consumer_stall?,
         exchange: exchange?,
         upstream_idle: upstream_idle?,
+    })
+}
+
+/// Without the section nothing is kept.
+fn cache(section: &Section<'_>, is_there: bool) -> Option<Cache> {
+    let enabled = section.flag("enabled");
+    let bytes = section.number("bytes");
+    let entry_bytes = section.number("entry_bytes");
+    let lifetime = |[fresh, stale, failing]: [&str; 3]| {
+        let (fresh, stale) = (section.time(fresh), section.time(stale));
+        let failing = section.time(failing);
+        Some(Lifetime::new(fresh?, stale?, failing?))
+    };
+    let statement = lifetime(["statement_fresh", "statement_stale", "statement_if_error"]);
+    let organisation =
+        lifetime(["organisation_fresh", "organisation_stale", "organisation_if_error"]);
+    let search = lifetime(["search_fresh", "search_stale", "search_if_error"]);
+    let empty = section.time("search_empty");
+    Some(Cache {
+        enabled: enabled? && is_there,
+        bytes: bytes?,
+        entry_bytes: entry_bytes?,
+        statement: statement?,
+        organisation: organisation?,
+        search: search?,
+        empty: empty?,
     })
 }
 

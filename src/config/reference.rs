@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use gpconnect::{interaction::InteractionId, token::access::Algorithm};
+use gpconnect::{
+    caching::{LONGEST_FAILING, LONGEST_FRESH, LONGEST_STALE},
+    interaction::InteractionId,
+    token::access::Algorithm,
+};
 
 use super::keys::{Absent, Form, Key, Kind};
 
@@ -50,6 +54,11 @@ const fn minutes(most: u64) -> Kind {
     Kind::Time(Duration::from_millis(1), Duration::from_secs(60 * most))
 }
 
+/// From nothing to this long.
+const fn up_to(most: Duration) -> Kind {
+    Kind::Time(Duration::ZERO, most)
+}
+
 #[rustfmt::skip]
 /// The keys of gateway.toml.
 pub const GATEWAY: &[Key] = &[
@@ -65,6 +74,7 @@ pub const GATEWAY: &[Key] = &[
     Key::table("refusals", REFUSALS, "How refusals are written where the specification leaves a choice."),
     Key::table("limits", LIMITS, "What a request may be, and how many at once."),
     Key::table("timeouts", TIMEOUTS, "How long anything is waited for."),
+    Key { name: "cache", kind: Kind::Table(CACHE), absent: Absent::Means("nothing is kept"), meaning: "Answers that are kept in memory: capability statements and organisations, which hold no patient." },
     Key::table("log", LOG, "The log."),
     Key::table("audit", AUDIT, "The journal of every access. It can't be switched off."),
 ];
@@ -213,6 +223,23 @@ const TIMEOUTS: &[Key] = &[
     Key::default("consumer_stall", minutes(10), "\"30s\"", "A consumer that takes nothing of its answer."),
     Key::default("exchange", minutes(1440), "\"10m\"", "A request from its first byte to the last byte of its answer."),
     Key::default("upstream_idle", minutes(60), "\"50s\"", "A connection to an upstream without a request. Less than the provider's own, so that none is closed under a request."),
+];
+
+#[rustfmt::skip]
+const CACHE: &[Key] = &[
+    Key::default("enabled", Kind::Flag, "true", "Whether answers are kept at all."),
+    Key::default("bytes", Kind::Size(1 << 20, 1 << 36), "\"64 MiB\"", "What all answers together may take."),
+    Key::default("entry_bytes", Kind::Size(1 << 10, 16 << 20), "\"1 MiB\"", "The largest answer that is kept."),
+    Key::default("statement_fresh", up_to(LONGEST_FRESH), "\"15m\"", "How long a capability statement is good."),
+    Key::default("statement_stale", up_to(LONGEST_STALE), "\"5m\"", "How long behind that it is given while the provider is asked again."),
+    Key::default("statement_if_error", up_to(LONGEST_FAILING), "\"10m\"", "How long behind that it is given when the provider fails."),
+    Key::default("organisation_fresh", up_to(LONGEST_FRESH), "\"15m\"", "How long an organisation that was read by its id is good."),
+    Key::default("organisation_stale", up_to(LONGEST_STALE), "\"5m\"", "How long behind that it is given while the provider is asked again."),
+    Key::default("organisation_if_error", up_to(LONGEST_FAILING), "\"1h\"", "How long behind that it is given when the provider fails."),
+    Key::default("search_fresh", up_to(LONGEST_FRESH), "\"15m\"", "How long an organisation that was found by its ODS code is good."),
+    Key::default("search_stale", up_to(LONGEST_STALE), "\"5m\"", "How long behind that it is given while the provider is asked again."),
+    Key::default("search_if_error", up_to(LONGEST_FAILING), "\"1h\"", "How long behind that it is given when the provider fails."),
+    Key::default("search_empty", up_to(Duration::from_secs(300)), "\"30s\"", "How long the answer that no organisation was found is good."),
 ];
 
 #[rustfmt::skip]

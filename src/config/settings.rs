@@ -3,6 +3,7 @@
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use gpconnect::{
+    caching::{Extent, Lifetime, Subject},
     forward::Connection,
     interaction::InteractionSet,
     names::{Asid, HostName},
@@ -45,6 +46,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How long anything is waited for.
     pub timeouts: Timeouts,
+    /// What is kept in memory.
+    pub cache: Cache,
     /// The log.
     pub log: Log,
     /// The journal.
@@ -198,6 +201,40 @@ pub struct Timeouts {
     pub exchange: Duration,
     /// A connection to an upstream without a request.
     pub upstream_idle: Duration,
+}
+
+/// Answers that are kept in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cache {
+    /// Whether any are.
+    pub enabled: bool,
+    /// What all of them may take.
+    pub bytes: usize,
+    /// The largest that is kept.
+    pub entry_bytes: usize,
+    /// How long a capability statement is good.
+    pub statement: Lifetime,
+    /// How long an organisation that was read is good.
+    pub organisation: Lifetime,
+    /// How long one that was found is good.
+    pub search: Lifetime,
+    /// How long it is good that none was found.
+    pub empty: Duration,
+}
+
+impl Cache {
+    /// How long an answer is good.
+    pub fn lifetime(&self, subject: Subject, extent: Extent) -> Lifetime {
+        let full = match subject {
+            Subject::Statement => self.statement,
+            Subject::Organisation => self.organisation,
+            Subject::Search => self.search,
+        };
+        match extent {
+            Extent::Full => full,
+            Extent::Nothing => full.of_nothing(self.empty),
+        }
+    }
 }
 
 /// The log.

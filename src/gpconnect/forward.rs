@@ -39,8 +39,13 @@ pub fn endpoint<'p>(permit: &Permit, policy: &'p Policy) -> Option<&'p Endpoint>
 /// The request target to send. Path and query are the bytes that arrived; exactly one slash joins
 /// them to the service root.
 pub fn target(permit: &Permit, endpoint: &Endpoint, connection: Connection) -> String {
+    target_of(permit.fhir_request(), endpoint, connection)
+}
+
+/// The request target for `request`, which follows the service root.
+pub fn target_of(request: &str, endpoint: &Endpoint, connection: Connection) -> String {
     let (slash, root) = root(endpoint, connection);
-    [slash, root, "/", permit.fhir_request()].concat()
+    [slash, root, "/", request].concat()
 }
 
 /// Whether the target that `arrived` is the one to send, as it mostly is: the usual service root

@@ -8,6 +8,7 @@ use std::{
 
 use gpconnect::{
     Permit, Seen,
+    caching::Use,
     decide::Filled,
     forward,
     names::{FromCaller, TokenId, TraceId},
@@ -48,6 +49,8 @@ pub(super) struct Exchange {
     /// What is wrong with the request but only reported.
     pub(super) reported: Vec<Reason>,
     pub(super) outgoing: Option<super::request::Outgoing>,
+    /// How it fared with the cache, where its answers may be kept.
+    pub(super) cache: Option<Use>,
     /// What ended it, when the provider's whole answer did not.
     pub(super) fault: Option<Fault>,
     pub(super) status: Option<u16>,
@@ -115,6 +118,7 @@ impl Exchange {
             refused: None,
             reported: Vec::new(),
             outgoing: None,
+            cache: None,
             fault: None,
             status: None,
             ended: false,
@@ -181,6 +185,21 @@ impl Exchange {
         (issuer.map(|issuer| issuer.name.as_str()), token.token_id)
     }
 
+    fn origin(&self) -> Origin {
+        use Use::{Bypass, Hit, Miss, Refresh, Revalidated, Shared, Stale};
+        match self.cache {
+            Some(Hit | Stale | Refresh | Revalidated | Shared) if self.fault.is_none() => {
+                Origin::Cache
+            }
+            Some(Hit | Stale | Refresh | Revalidated | Shared | Miss | Bypass) | None
+                if self.upstream.is_some() && self.status.is_some() =>
+            {
+                Origin::Provider
+            }
+            _ => Origin::Gateway,
+        }
+    }
+
     fn record(&self) -> Record<'_> {
         let policy = &self.snapshot.policy;
         let consumer = self.seen.and_then(|seen| policy.consumer(seen.consumer?));
@@ -188,7 +207,6 @@ impl Exchange {
             let index = seen.practice?;
             Some((index, policy.practice(index)?.ods_code))
         });
-        let provider = self.upstream.is_some() && self.status.is_some();
         Record {
             at: self.at,
             listener: &self.listener,
@@ -202,7 +220,8 @@ impl Exchange {
             issuer: self.access_token().0,
             filled: self.permit.as_ref().map(Permit::filled).unwrap_or_default(),
             status: self.status,
-            origin: if provider { Origin::Provider } else { Origin::Gateway },
+            origin: self.origin(),
+            cache: self.cache,
             finished: self.finished(),
             fault: self.fault.as_ref().map(|fault| fault.word),
             note: self.fault.as_ref().and_then(|fault| fault.note.clone()),
@@ -272,6 +291,7 @@ pub(super) fn refused_at_front<'r>(
         filled: Filled::default(),
         status: answer.map(Answer::status),
         origin: Origin::Gateway,
+        cache: None,
         finished: Finished::Refused,
         fault: Some(reason.word()),
         note: Some(reason.note()),

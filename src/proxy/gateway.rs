@@ -4,8 +4,13 @@ use std::{any::Any, os::fd::RawFd, sync::Arc, time::Instant};
 
 use async_trait::async_trait;
 use gpconnect::{
-    Check, Permit, Rejection, RequestFacts, decide, forward, interaction::Kind, links::Links,
-    policy::Mode, rejection::Reason,
+    Check, Permit, Rejection, RequestFacts,
+    caching::{self, Use},
+    decide, forward,
+    interaction::Kind,
+    links::Links,
+    policy::Mode,
+    rejection::Reason,
 };
 use http::header;
 use pingora::{
@@ -22,7 +27,7 @@ use super::{
     assist::Assisted,
     body, convert,
     exchange::{Exchange, Fault, FromFront},
-    fault,
+    fault, memory,
     request::{self, Outgoing},
     response,
     service::Shared,
@@ -30,7 +35,7 @@ use super::{
 use crate::{config::Timeouts, snapshot::Snapshot};
 
 /// A provider's body is not in the coding that its head names.
-const DAMAGED: ErrorType = ErrorType::Custom("Damaged");
+pub(super) const DAMAGED: ErrorType = ErrorType::Custom("Damaged");
 
 /// The engine's application behind one listener.
 #[derive(Clone, Debug)]
@@ -113,7 +118,7 @@ impl Gateway {
 }
 
 impl Exchange {
-    fn note(&mut self, reason: &Reason, answer: &Answer) {
+    pub(super) fn note(&mut self, reason: &Reason, answer: &Answer) {
         self.fault = Some(Fault::from(reason));
         self.status = Some(answer.status());
         self.sent = answer.length();
@@ -126,7 +131,7 @@ impl Exchange {
     }
 
     /// An error of the practice's system is no FHIR.
-    fn count_not_fhir(&self) {
+    pub(super) fn count_not_fhir(&self) {
         let policy = &self.snapshot.policy;
         let practice = self.permit.as_ref().and_then(|permit| policy.practice(permit.practice()));
         if let Some(practice) = practice {
@@ -134,14 +139,14 @@ impl Exchange {
         }
     }
 
-    fn is_assisted(&self) -> bool {
+    pub(super) fn is_assisted(&self) -> bool {
         let sender = self.permit.as_ref().map(Permit::sender);
         let consumer = sender.and_then(|sender| self.snapshot.policy.consumer(sender));
         consumer.is_some_and(|consumer| consumer.mode == Mode::Assist)
     }
 
     /// What the practice's service roots are called by the consumer.
-    fn links(&self, arrived: &RequestHeader, secure: bool) -> Links {
+    pub(super) fn links(&self, arrived: &RequestHeader, secure: bool) -> Links {
         let host = arrived.headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let (Some(permit), Some(host)) = (&self.permit, host) else { return Links::default() };
         let origin = [if secure { "https://" } else { "http://" }, host].concat();
@@ -203,7 +208,7 @@ impl ProxyHttp for Gateway {
                     exchange.outgoing =
                         Outgoing::new(&permit, snapshot, address, head, received, self.secure);
                     exchange.permit = Some(permit);
-                    return Ok(false);
+                    return memory::answer(self, session, exchange).await;
                 }
                 Err(rejection) => rejection,
             },
@@ -306,6 +311,9 @@ impl ProxyHttp for Gateway {
             let links = exchange.links(session.req_header(), self.secure);
             exchange.assisted = Assisted::new(session.req_header(), &links, head)?;
         }
+        if exchange.cache.is_some() {
+            head.append_header("Cache-Status", caching::status(Use::Bypass, None))?;
+        }
         response::complete(head, exchange.trace_id(), self.secure)
     }
 
@@ -400,7 +408,7 @@ impl ProxyHttp for Gateway {
     }
 
     async fn logging(&self, session: &mut Session, _: Option<&Error>, exchange: &mut Self::CTX) {
-        if exchange.upstream.is_some() {
+        if exchange.upstream.is_some() && exchange.cache.is_none_or(|how| how == Use::Bypass) {
             exchange.sent = session.body_bytes_sent();
         }
         // The line is written when the exchange is dropped, right behind this.

@@ -10,9 +10,12 @@ use pingora::{
     services::listening::Service,
 };
 
-use super::{address::Addresses, front::Front, gateway::Gateway, socket::LocalSocket};
+use super::{
+    address::Addresses, call::Caller, front::Front, gateway::Gateway, socket::LocalSocket,
+};
 use crate::{
     audit::Journal,
+    cache::Cache,
     config::ListenAt,
     snapshot::{Bound, Current},
     telemetry::{Health, Telemetry},
@@ -38,6 +41,10 @@ pub struct Shared {
     pub addresses: Arc<Addresses>,
     /// Where every access is put down.
     pub journal: Arc<Journal>,
+    /// Answers in memory.
+    pub cache: Arc<Cache>,
+    /// What providers are asked with for it.
+    pub caller: Arc<Caller>,
 }
 
 /// The engine's service for the listener of place `index`, whose socket is handed to the engine

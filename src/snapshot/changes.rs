@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use gpconnect::names::{Asid, OdsCode};
+use gpconnect::{
+    names::{Asid, OdsCode, ServiceRoot},
+    policy::Endpoint,
+};
 use serde::Serialize;
 
 use super::{Snapshot, Startup};
@@ -56,6 +59,29 @@ impl Changes {
     }
 }
 
+/// The service roots of `old` behind which something is not as it was: the system, how it is
+/// reached, what it may be asked, the practice's switches.
+pub fn moved(old: &Snapshot, new: &Snapshot) -> Vec<ServiceRoot> {
+    let mut moved = Vec::new();
+    for practice in old.policy.practices() {
+        let successor = new.policy.find_practice(practice.ods_code).map(|(_, found)| found);
+        let as_it_was = successor.filter(|found| found.enablement == practice.enablement);
+        for (capability, endpoint) in practice.endpoints.iter() {
+            let successor = as_it_was.and_then(|found| found.endpoints.of(capability));
+            let is_same = |found: &Endpoint| {
+                found.service_root == endpoint.service_root
+                    && found.asid == endpoint.asid
+                    && found.interactions == endpoint.interactions
+                    && new.upstream(found.upstream) == old.upstream(endpoint.upstream)
+            };
+            if !successor.is_some_and(is_same) && moved.last() != Some(&endpoint.service_root) {
+                moved.push(endpoint.service_root.clone());
+            }
+        }
+    }
+    moved
+}
+
 fn restart_needed(old: &Startup, new: &Startup) -> Vec<&'static str> {
     let sections = [
         ("server", old.server != new.server),
@@ -64,6 +90,7 @@ fn restart_needed(old: &Startup, new: &Startup) -> Vec<&'static str> {
         ("admin", old.admin != new.admin),
         ("log", old.log != new.log),
         ("audit", old.audit != new.audit),
+        ("cache.bytes", old.cache_bytes != new.cache_bytes),
     ];
     sections.into_iter().filter(|(_, changed)| *changed).map(|(section, _)| section).collect()
 }

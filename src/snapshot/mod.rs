@@ -25,14 +25,15 @@ use gpconnect::{
 
 use crate::{
     config::{
-        Admin, Audit, Key, Limits, ListenAt, Log, Observe, Server, ServerName, Timeouts, Upstream,
+        Admin, Audit, Cache, Key, Limits, ListenAt, Log, Observe, Server, ServerName, Timeouts,
+        Upstream,
     },
     directory::Organisation,
     issuers::Issuers,
     tls::{ClientTls, ServerTls, TerminatorTls},
 };
 
-pub use changes::Changes;
+pub use changes::{Changes, moved};
 pub use current::Current;
 #[cfg(test)]
 pub(crate) use load::check_on;
@@ -62,6 +63,8 @@ pub struct Snapshot {
     pub limits: Limits,
     /// How long anything is waited for.
     pub timeouts: Timeouts,
+    /// What is kept in memory.
+    pub cache: Cache,
     /// Every organisation with its name.
     pub organisations: Vec<Organisation>,
     /// Who may call the admin API over TCP.
@@ -155,6 +158,8 @@ pub struct Startup {
     pub log: Log,
     /// The journal.
     pub audit: Audit,
+    /// What answers in memory may take.
+    pub cache_bytes: usize,
 }
 
 /// What is fixed of a listener.

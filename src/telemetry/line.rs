@@ -59,6 +59,7 @@ fn json(record: &Record<'_>) -> Vec<u8> {
     record.patients.iter().for_each(|word| line.word("patients", word));
     record.trace_id.iter().for_each(|id| line.word("trace_id", id.as_str()));
     line.word("origin", record.origin.as_str());
+    record.cache.iter().for_each(|how| line.word("cache", how.as_str()));
     record.form.iter().for_each(|form| line.word("form", form));
     record.token.audience.iter().for_each(|found| line.word("aud", found.as_str()));
     if let Some(skew) = record.token.skew.filter(|_| record.token.is_of_a_fast_clock()) {

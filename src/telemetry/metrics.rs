@@ -19,6 +19,7 @@ use prometheus::{
 
 use super::{
     audit::AuditMetrics,
+    cache::CacheMetrics,
     issuers::IssuerMetrics,
     record::{Origin, Record, Result as Verdict},
     resolved::Resolved,
@@ -32,6 +33,8 @@ const SECONDS: &[f64] = &[0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 const LOADED: &str = "When the snapshot in use was loaded, in seconds since 1970 UTC.";
 
 const SWITCHES: &str = "What operations have switched off, by kind.";
+
+const CONNECTIONS: &str = "Open connections of consumers by listener.";
 
 const REPORT_ONLY: &str =
     "Faults that were only reported, because the consumer is let off the check.";
@@ -79,6 +82,8 @@ pub struct Metrics {
     pub tls: TlsMetrics,
     /// Those of the journal.
     pub audit: AuditMetrics,
+    /// Those of the cache.
+    pub cache: CacheMetrics,
     /// Access tokens and the keys of their issuers.
     pub issuers: IssuerMetrics,
     upstream_connections: IntCounterVec,
@@ -96,6 +101,7 @@ pub struct Metrics {
 #[derive(Debug)]
 struct Found {
     gateway: Resolved<Histogram>,
+    cache: Resolved<Histogram>,
     provider: Resolved<Histogram>,
     upstream: Resolved<Histogram>,
     connections: Resolved<IntCounter>,
@@ -105,7 +111,13 @@ impl Default for Found {
     fn default() -> Self {
         let durations = || Resolved::with_room(TABLE.len() + 1);
         let connections = Resolved::with_room(2);
-        Self { gateway: durations(), provider: durations(), upstream: durations(), connections }
+        Self {
+            gateway: durations(),
+            cache: durations(),
+            provider: durations(),
+            upstream: durations(),
+            connections,
+        }
     }
 }
 
@@ -150,14 +162,11 @@ impl Metrics {
             )?,
             found: Found::default(),
             in_flight: make.gauge("requests_in_flight", "Requests being carried.")?,
-            connections: make.gauges(
-                "connections",
-                "Open connections of consumers by listener.",
-                &["listener"],
-            )?,
+            connections: make.gauges("connections", CONNECTIONS, &["listener"])?,
             all_connections: make.gauge("connections_open", "Open connections of consumers.")?,
             tls: TlsMetrics::new(&make)?,
             audit: AuditMetrics::new(&make)?,
+            cache: CacheMetrics::new(&make)?,
             issuers: IssuerMetrics::new(&make)?,
             upstream_connections: make.counters(
                 "upstream_requests_total",
@@ -248,6 +257,9 @@ impl Metrics {
         let mut digits = [0; 3];
         let status = status_text(record.status, &mut digits);
         self.requests.with_label_values(&[interaction, consumer, status, fault, origin]).inc();
+        if let Some((how, id)) = record.cache.zip(record.interaction) {
+            self.cache.count(id, how);
+        }
         for reason in record.reported {
             self.report_only.with_label_values(&[consumer, reason.check().name()]).inc();
         }
@@ -258,6 +270,7 @@ impl Metrics {
         let duration = || self.duration.with_label_values(&[interaction, kind, origin]);
         let resolved = match record.origin {
             Origin::Gateway => &self.found.gateway,
+            Origin::Cache => &self.found.cache,
             Origin::Provider => &self.found.provider,
         };
         resolved.with(place, duration, |histogram| observe(histogram, record.duration));

@@ -4,6 +4,7 @@
 //! they can't disagree. A record holds no patient: no query, no logical id, no token.
 
 mod audit;
+mod cache;
 mod health;
 mod issuers;
 mod json;
@@ -18,6 +19,7 @@ mod tokens;
 mod traffic;
 
 pub use audit::AuditMetrics;
+pub use cache::CacheMetrics;
 pub use health::Health;
 pub use issuers::IssuerMetrics;
 pub(crate) use json::Object;

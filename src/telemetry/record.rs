@@ -6,6 +6,7 @@ use std::{
 };
 
 use gpconnect::{
+    caching::Use,
     decide::Filled,
     interaction::{InteractionId, Kind},
     names::{Asid, OdsCode, TraceId},
@@ -19,6 +20,8 @@ use gpconnect::{
 pub enum Origin {
     /// The gateway itself.
     Gateway,
+    /// The practice's system, for another request: it was in memory.
+    Cache,
     /// The practice's system.
     Provider,
 }
@@ -28,6 +31,7 @@ impl Origin {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Gateway => "gateway",
+            Self::Cache => "cache",
             Self::Provider => "provider",
         }
     }
@@ -113,6 +117,8 @@ pub struct Record<'r> {
     pub status: Option<u16>,
     /// Who made the answer.
     pub origin: Origin,
+    /// How it fared with the cache, where its answers may be kept.
+    pub cache: Option<Use>,
     /// How far it came.
     pub finished: Finished,
     /// The word for what went wrong.
@@ -179,6 +185,7 @@ pub(super) fn example() -> Record<'static> {
         filled: Filled { to: true, ..Filled::default() },
         status: Some(200),
         origin: Origin::Provider,
+        cache: None,
         finished: Finished::Answered,
         fault: None,
         note: None,

@@ -19,6 +19,7 @@ mod attacks;
 mod audit;
 mod bookings;
 mod bytes;
+mod cache;
 mod demo;
 mod disk;
 mod exchanges;

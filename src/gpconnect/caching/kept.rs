@@ -5,7 +5,7 @@ use crate::media::{Format, is_fhir_body};
 
 /// An answer of a provider, before it is known whether it may be kept.
 #[derive(Clone, Copy)]
-pub struct Candidate<'a, V> {
+pub struct Candidate<'a> {
     /// Its status.
     pub status: u16,
     /// Its only `Content-Type`.
@@ -15,7 +15,7 @@ pub struct Candidate<'a, V> {
     /// Whether it has a `Set-Cookie`.
     pub sets_cookie: bool,
     /// The lines of `Vary`.
-    pub vary: V,
+    pub vary: &'a [&'a str],
     /// Whether its end was seen where its framing says.
     pub is_whole: bool,
     /// Its body.
@@ -77,10 +77,7 @@ const MAY_VARY: [&str; 7] = [
 ///
 /// # Errors
 /// Why not.
-pub fn judge<'a, V>(question: &Question, answer: &Candidate<'a, V>) -> Result<Extent, NotKept>
-where
-    V: Iterator<Item = &'a str> + Clone,
-{
+pub fn judge(question: &Question, answer: &Candidate<'_>) -> Result<Extent, NotKept> {
     if answer.status != 200 {
         return Err(NotKept::Status);
     }
@@ -95,7 +92,7 @@ where
     if answer.is_encoded {
         return Err(NotKept::Encoding);
     }
-    let mut varies = answer.vary.clone().flat_map(|line| line.split(',')).map(str::trim);
+    let mut varies = answer.vary.iter().flat_map(|line| line.split(',')).map(str::trim);
     let may_vary = |name: &str| {
         name.is_empty() || MAY_VARY.iter().any(|known| name.eq_ignore_ascii_case(known))
     };
@@ -107,23 +104,19 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::slice::Iter;
-
     use super::*;
     use crate::{facts::Fields, interaction::InteractionId};
 
     const JSON: Option<&str> = Some("application/fhir+json;charset=utf-8");
     const STATEMENT: &[u8] = br#"{"resourceType":"CapabilityStatement"}"#;
 
-    type Lines = std::iter::Copied<Iter<'static, &'static str>>;
-
-    fn answer(vary: &'static [&'static str]) -> Candidate<'static, Lines> {
+    fn answer(vary: &'static [&'static str]) -> Candidate<'static> {
         Candidate {
             status: 200,
             content_type: JSON,
             is_encoded: false,
             sets_cookie: false,
-            vary: vary.iter().copied(),
+            vary,
             is_whole: true,
             body: STATEMENT,
         }

@@ -116,7 +116,7 @@ checks! {
     UpstreamReached        Upstream      "upstream_reached"         Always "errors B"          "whether the provider can be reached"
     UpstreamTrust          Upstream      "upstream_trust"           Always "gp-connect 8"      "whether the provider's certificate is good and names the host that is meant"
     UpstreamDeadline       Upstream      "upstream_deadline"        Always "errors B"          "whether the provider answers in time"
-    UpstreamAnswer         Upstream      "upstream_answer"          Always "errors B"          "whether the provider's answer is HTTP"
+    UpstreamAnswer         Upstream      "upstream_answer"          Always "errors B"          "whether the provider's answer is HTTP and, where several requests wait for one answer, no failure"
     AnswerIsFhir           Response      "answer_is_fhir"           Always "errors A"          "whether a provider's error is told as FHIR, for consumers in assist mode; with the status that it has, 503 for one"
     Gateway                Outcome       "gateway"                  Always "errors A"          "whether the gateway itself is sound, at any stage"
 }

@@ -61,7 +61,7 @@ impl Reason {
             Self::NhsNumberInvalid => Check::NhsNumber,
             Self::AuditUnavailable => Check::AuditIntent,
             Self::UpstreamUnreachable { .. } => Check::UpstreamReached,
-            Self::UpstreamInvalid { .. } => Check::UpstreamAnswer,
+            Self::UpstreamInvalid { .. } | Self::UpstreamFailed { .. } => Check::UpstreamAnswer,
             Self::UpstreamNotTrusted { .. } => Check::UpstreamTrust,
             Self::UpstreamTimeout { .. } => Check::UpstreamDeadline,
             Self::AnswerNotFhir { .. } => Check::AnswerIsFhir,

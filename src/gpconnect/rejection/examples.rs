@@ -117,7 +117,7 @@ fn of_token() -> Vec<Reason> {
     reasons
 }
 
-fn of_provider() -> [Reason; 14] {
+fn of_provider() -> [Reason; 15] {
     let url = || "https://gp.example/A20047/STU3/1/gpconnect/Slot".into();
     [
         Reason::BodyTooLong { limit: 65_536 },
@@ -131,6 +131,7 @@ fn of_provider() -> [Reason; 14] {
         Reason::UpstreamUnreachable { url: url() },
         Reason::UpstreamNotTrusted { url: url(), fault: "its certificate is not accepted".into() },
         Reason::UpstreamInvalid { url: url() },
+        Reason::UpstreamFailed { url: url(), status: 503 },
         Reason::UpstreamTimeout { url: url() },
         Reason::AnswerNotFhir { status: 503 },
         Reason::GatewayFault { reference: "0e6a2c1f-4c1b-4c62-9a53-5b6a1d1f9e70".into() },

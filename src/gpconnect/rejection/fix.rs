@@ -154,6 +154,7 @@ impl Reason {
             Self::UpstreamUnreachable { .. }
             | Self::UpstreamInvalid { .. }
             | Self::AnswerNotFhir { .. }
+            | Self::UpstreamFailed { .. }
             | Self::UpstreamNotTrusted { .. } => {
                 "Nothing is wrong with the request; try later, and tell the practice's supplier."
             }

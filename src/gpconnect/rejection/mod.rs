@@ -99,6 +99,7 @@ pub enum Reason {
     // Stage 12, upstream.
     UpstreamUnreachable { url: FromCaller<Box<str>> },
     UpstreamInvalid { url: FromCaller<Box<str>> },
+    UpstreamFailed { url: FromCaller<Box<str>>, status: u16 },
     UpstreamNotTrusted { url: FromCaller<Box<str>>, fault: Box<str> },
     UpstreamTimeout { url: FromCaller<Box<str>> },
     // Stage 13, the answer.
@@ -274,6 +275,7 @@ impl Reason {
             Self::UpstreamUnreachable { .. } => Answer(502, Transient,   Proxy,            "upstream_unreachable"),    // B-502
             Self::UpstreamNotTrusted { .. } => Answer(502, Transient,    Proxy,            "upstream_not_trusted"),    // B-502
             Self::UpstreamInvalid { .. }    => Answer(502, Transient,    Proxy,            "upstream_invalid"),        // B-502
+            Self::UpstreamFailed { .. }     => Answer(502, Transient,    Proxy,            "upstream_failed"),         // B-502
             Self::UpstreamTimeout { .. }    => Answer(504, Transient,    Proxy,            "upstream_timeout"),        // B-504
             Self::AnswerNotFhir { status }  => Answer(*status, Processing, INTERNAL,       "answer_not_fhir"),         // the provider's
             Self::GatewayFault { .. }       => Answer(500, Processing,   INTERNAL,         "gateway_fault"),

@@ -132,6 +132,7 @@ impl Reason {
             }
             Self::UpstreamUnreachable { url }
             | Self::UpstreamInvalid { url }
+            | Self::UpstreamFailed { url, .. }
             | Self::UpstreamNotTrusted { url, .. }
             | Self::UpstreamTimeout { url } => {
                 format!("ERROR_COMMUNICATING_TO_ENDPOINT_URL_{}", printable(url.expose()))
@@ -173,6 +174,9 @@ impl Reason {
             }
             Self::UpstreamUnreachable { .. } => "provider could not be reached".into(),
             Self::UpstreamInvalid { .. } => "provider's answer was not valid HTTP".into(),
+            Self::UpstreamFailed { status, .. } => format!(
+                "provider answered {status} to the request whose answer this one waited for"
+            ),
             Self::UpstreamNotTrusted { fault, .. } => {
                 format!("no TLS with the provider: {fault}")
             }

@@ -111,6 +111,7 @@ const ROWS: &[Row] = &[
     row("upstream_unreachable",    502, "transient",     Proxy),
     row("upstream_not_trusted",    502, "transient",     Proxy),
     row("upstream_invalid",        502, "transient",     Proxy),
+    row("upstream_failed",         502, "transient",     Proxy),
     row("upstream_timeout",        504, "transient",     Proxy),
 ];
 

@@ -1,0 +1,349 @@
+//! The call that fetches an answer to be kept. It goes out as the request that leads, with its
+//! token, through the same checks of the other end; but what is asked stands in the question alone:
+//! nothing else that a consumer sent reaches the provider, so that nothing else can shape an answer
+//! which others will get.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+use gpconnect::{
+    caching::{self, Candidate, NotKept, judge, sent_age},
+    forward,
+    interaction::Kind,
+    names::FromCaller,
+    rejection::Reason,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use pingora::{
+    Error, ErrorType, Result,
+    connectors::{ConnectorOptions, http::Connector},
+    http::{RequestHeader, ResponseHeader},
+    protocols::http::client::HttpSession,
+    server::configuration::ServerConf,
+    time::timeout,
+    upstreams::peer::HttpPeer,
+};
+
+use super::{
+    exchange::Exchange,
+    fault,
+    gateway::Gateway,
+    request::{self, Outgoing},
+    response,
+    service::Shared,
+    trust::Trusted,
+};
+use crate::{
+    cache::{Entry, Kept, Key, Landed, Lead, Outcome, Whole},
+    config::Upstream,
+    snapshot::Snapshot,
+};
+
+/// What calls for the cache go out with. Their connections are apart from those of other requests.
+pub struct Caller(Connector);
+
+impl Caller {
+    /// One that keeps as many connections open as the others do.
+    pub fn new(configuration: &ServerConf) -> Self {
+        Self(Connector::new(Some(ConnectorOptions::from_server_conf(configuration))))
+    }
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Caller")
+    }
+}
+
+/// What of the leading request goes along besides who asks: it joins the traces of both ends.
+const TRACES: [HeaderName; 2] =
+    [HeaderName::from_static("traceparent"), HeaderName::from_static("tracestate")];
+const AGENT: HeaderValue = HeaderValue::from_static("gpconnect-gateway");
+
+/// One call.
+pub(super) struct Call {
+    head: RequestHeader,
+    trusted: Option<Trusted>,
+    upstream: Upstream,
+    shared: Shared,
+    snapshot: Arc<Snapshot>,
+    /// What is in memory, and is to be confirmed if it has a tag.
+    old: Option<Arc<Entry>>,
+    url: FromCaller<Box<str>>,
+    random: u32,
+}
+
+/// What was noticed of a call on its way.
+#[derive(Default)]
+struct Course {
+    tries: u8,
+    reused: Option<bool>,
+    upstream: Option<Duration>,
+}
+
+/// An answer as it came.
+enum Came {
+    Whole {
+        head: Box<ResponseHeader>,
+        body: Bytes,
+        is_whole: bool,
+    },
+    /// Its body is larger than any that is kept.
+    TooLarge,
+}
+
+impl Call {
+    /// The call for `key`, as the request of this exchange; none when the snapshot lacks what the
+    /// request was let pass by.
+    pub(super) fn new(
+        gateway: &Gateway,
+        exchange: &Exchange,
+        arrived: &RequestHeader,
+        key: &Key,
+        old: Option<Arc<Entry>>,
+    ) -> Option<Self> {
+        let (permit, outgoing) = (exchange.permit.as_ref()?, exchange.outgoing.as_ref()?);
+        let snapshot = Arc::clone(&exchange.snapshot);
+        let upstream = snapshot.upstream(outgoing.upstream)?.clone();
+        let endpoint = forward::endpoint(permit, &snapshot.policy)?;
+        let question = key.question();
+        let target = forward::target_of(&question.request(), endpoint, upstream.connection);
+        let asked = Asked { target, accept: question.format().media_type(), old: old.as_deref() };
+        let head = asked.head(outgoing, permit, arrived).ok()?;
+        let [a, b, c, d, ..] = exchange.random;
+        Some(Self {
+            head,
+            trusted: outgoing.trusted.clone(),
+            upstream,
+            shared: gateway.shared.clone(),
+            old,
+            url: exchange.url()?.into(),
+            random: u32::from_le_bytes([a, b, c, d]),
+            snapshot,
+        })
+    }
+
+    /// Goes out by itself; who leads ends with it.
+    pub(super) fn take_off(self, lead: Lead) {
+        drop(tokio::spawn(async move {
+            let landed = self.fly(&lead).await;
+            lead.land(landed);
+        }));
+    }
+
+    async fn fly(&self, lead: &Lead) -> Landed {
+        let mut course = Course::default();
+        let timeouts = &self.snapshot.timeouts;
+        let limit = timeouts.connect + timeouts.query;
+        let outcome = match timeout(limit, self.try_all(&mut course)).await {
+            Ok(Ok(came)) => self.outcome(lead, came),
+            Ok(Err(mut fault)) => {
+                fault.as_up();
+                Outcome::Failed(fault::of_upstream(&fault, self.url.clone()))
+            }
+            Err(_) => Outcome::Failed(Reason::UpstreamTimeout { url: self.url.clone() }),
+        };
+        let result = match &outcome {
+            Outcome::Kept { confirmed: true, .. } => "confirmed",
+            Outcome::Kept { confirmed: false, .. } => "kept",
+            Outcome::Whole(_) | Outcome::Alone => "not_kept",
+            Outcome::Failed(_) => "failed",
+        };
+        self.shared.telemetry.metrics.cache.calls.with_label_values(&[result]).inc();
+        let Course { tries, reused, upstream } = course;
+        Landed { outcome, tries, upstream, reused }
+    }
+
+    /// As requests are tried that are sent on: each address once when none connects, and once more
+    /// when a kept connection had been closed meanwhile.
+    async fn try_all(&self, course: &mut Course) -> Result<Came> {
+        let name = self.upstream.address.as_str();
+        loop {
+            let address = self.shared.addresses.of(name, course.tries).ok_or_else(|| {
+                Error::explain(ErrorType::ConnectError, "upstream name not resolved")
+            })?;
+            let timeouts = &self.snapshot.timeouts;
+            let peer = request::peer(address, self.trusted.as_ref(), Kind::Query, timeouts);
+            course.tries += 1;
+            let connected = self.shared.caller.0.get_http_session(&peer).await;
+            let (session, reused) = match connected {
+                Ok(connected) => connected,
+                Err(_) if usize::from(course.tries) < self.shared.addresses.count(name).min(3) => {
+                    continue;
+                }
+                Err(fault) => return Err(fault),
+            };
+            if let Some(trusted) = &self.trusted {
+                trusted.check(session.digest())?;
+            }
+            course.reused = Some(reused);
+            match self.exchange(session, &peer, course).await {
+                Err(mut fault) => {
+                    fault.retry.decide_reuse(reused);
+                    if !fault.retry() || course.tries > 1 || course.upstream.is_some() {
+                        return Err(fault);
+                    }
+                }
+                Ok(came) => return Ok(came),
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        mut session: HttpSession,
+        peer: &HttpPeer,
+        course: &mut Course,
+    ) -> Result<Came> {
+        let refuse = |why| Error::explain(ErrorType::InvalidHTTPHeader, why);
+        let sent = Instant::now();
+        session.write_request_header(Box::new(self.head.clone())).await?;
+        session.finish_request_body().await?;
+        let head = loop {
+            session.read_response_header().await?;
+            let head = session.response_header().ok_or_else(|| refuse("no head"))?;
+            if head.status == http::StatusCode::SWITCHING_PROTOCOLS {
+                return Err(refuse("an upgrade that nobody asked for"));
+            }
+            if !head.status.is_informational() {
+                break Box::new(head.clone());
+            }
+        };
+        course.upstream = Some(sent.elapsed());
+        if !response::is_framed_once(&head) {
+            return Err(refuse("answer framed twice"));
+        }
+        let most = self.snapshot.cache.entry_bytes;
+        let length = head.headers.get(header::CONTENT_LENGTH).and_then(number);
+        if length.is_some_and(|length| length > most) {
+            return Ok(Came::TooLarge);
+        }
+        let mut body = BytesMut::with_capacity(length.unwrap_or_default());
+        while let Some(part) = session.read_response_body().await? {
+            if body.len() + part.len() > most {
+                return Ok(Came::TooLarge);
+            }
+            body.extend_from_slice(&part);
+        }
+        let is_whole = length.is_some() || head.headers.contains_key(header::TRANSFER_ENCODING);
+        let idle = self.snapshot.timeouts.upstream_idle;
+        self.shared.caller.0.release_http_session(session, peer, Some(idle)).await;
+        Ok(Came::Whole { head, body: body.freeze(), is_whole })
+    }
+
+    fn outcome(&self, lead: &Lead, came: Came) -> Outcome {
+        let (settings, subject) = (&self.snapshot.cache, lead.key().question().subject());
+        let (head, body, is_whole) = match came {
+            Came::Whole { head, body, is_whole } => (head, body, is_whole),
+            Came::TooLarge => {
+                let lifetime = settings.lifetime(subject, caching::Extent::Full);
+                lead.keep(Entry::too_large(lifetime.jittered(self.random)));
+                return Outcome::Alone;
+            }
+        };
+        let headers = &head.headers;
+        let (kept, confirmed) = if head.status == http::StatusCode::NOT_MODIFIED {
+            match self.confirmed(headers) {
+                Some(kept) => (kept, true),
+                None => return Outcome::Alone,
+            }
+        } else {
+            match keepable(lead.key(), &head, &body, is_whole) {
+                Ok(extent) => (Kept::new(headers, body, extent), false),
+                Err(_) => {
+                    let (status, headers) = (head.status.as_u16(), head.headers.clone());
+                    return Outcome::Whole(Arc::new(Whole { status, headers, body }));
+                }
+            }
+        };
+        let lifetime = settings.lifetime(subject, kept.extent()).jittered(self.random);
+        let age = sent_age(headers.get(header::AGE).and_then(|age| age.to_str().ok()));
+        let entry = lead.keep(Entry::new(kept, lifetime, age));
+        Outcome::Kept { entry, confirmed }
+    }
+
+    /// What was in memory, when this is the word that it is still so.
+    fn confirmed(&self, headers: &HeaderMap) -> Option<Kept> {
+        let kept = self.old.as_deref()?.kept()?;
+        let own = kept.tag()?;
+        let is_same = match headers.get(header::ETAG) {
+            Some(tag) => tag.to_str().is_ok_and(|tag| caching::is_same(tag, own)),
+            None => true,
+        };
+        is_same.then(|| kept.confirmed(headers))
+    }
+}
+
+/// Whether an answer may be kept.
+fn keepable(
+    key: &Key,
+    head: &ResponseHeader,
+    body: &Bytes,
+    is_whole: bool,
+) -> std::result::Result<caching::Extent, NotKept> {
+    let headers = &head.headers;
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let content_type = match (types.next(), types.next()) {
+        (Some(only), None) => only.to_str().ok(),
+        _ => None,
+    };
+    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let is_plain = |encoding: &HeaderValue| encoding.as_bytes().eq_ignore_ascii_case(b"identity");
+    // A name that is no text may be any name.
+    let vary = headers.get_all(header::VARY).iter().map(|line| line.to_str().unwrap_or("*"));
+    let vary: Vec<_> = vary.collect();
+    judge(
+        key.question(),
+        &Candidate {
+            status: head.status.as_u16(),
+            content_type,
+            is_encoded: !encodings.all(is_plain),
+            sets_cookie: headers.contains_key(header::SET_COOKIE),
+            vary: &vary,
+            is_whole,
+            body,
+        },
+    )
+}
+
+fn number(value: &HeaderValue) -> Option<usize> {
+    value.to_str().ok()?.parse().ok()
+}
+
+/// What is asked, and how.
+struct Asked<'a> {
+    target: String,
+    accept: &'static str,
+    old: Option<&'a Entry>,
+}
+
+impl Asked<'_> {
+    fn head(
+        &self,
+        outgoing: &Outgoing,
+        permit: &gpconnect::Permit,
+        arrived: &RequestHeader,
+    ) -> Result<RequestHeader> {
+        let mut head = RequestHeader::build("GET", self.target.as_bytes(), Some(16))?;
+        outgoing.write(permit, arrived, &mut head)?;
+        // In place of the consumer's own spelling.
+        head.set_raw_path(self.target.as_bytes())?;
+        head.remove_header(&header::CONTENT_LENGTH);
+        head.insert_header(header::ACCEPT, self.accept)?;
+        head.insert_header(header::ACCEPT_ENCODING, "identity")?;
+        head.insert_header(header::USER_AGENT, AGENT)?;
+        for name in TRACES {
+            if let Some(value) = arrived.headers.get(&name) {
+                head.insert_header(name, value.clone())?;
+            }
+        }
+        if let Some(tag) = self.old.and_then(Entry::kept).and_then(Kept::tag) {
+            head.insert_header(header::IF_NONE_MATCH, tag)?;
+        }
+        Ok(head)
+    }
+}

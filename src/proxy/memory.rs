@@ -1,0 +1,345 @@
+//! Stage 11: a request that has passed every check, and whose intent is on record, is answered from
+//! memory where that may be.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use gpconnect::{
+    caching::{self, Demand, Freshness, Question, Use, Wishes},
+    forward,
+    names::FromCaller,
+    rejection::Reason,
+};
+use http::{HeaderName, header};
+use pingora::{Error, Result, http::ResponseHeader, proxy::Session, time::timeout};
+
+use super::{
+    answer::Answer,
+    assist::Assisted,
+    call::Call,
+    convert,
+    exchange::{Exchange, InFlight},
+    gateway::{DAMAGED, Gateway},
+    response,
+};
+use crate::cache::{Entry, Key, Landed, Outcome, Turn, Waiter, Whole};
+
+/// What is to be told.
+enum Told {
+    /// This answer.
+    Entry(Arc<Entry>, Use),
+    /// The provider's own answer to this very request.
+    Whole(Arc<Whole>),
+    /// That there is none.
+    Fault(Reason, Use),
+    /// Nothing: the request is sent on as if there were no cache.
+    Nothing,
+}
+
+/// What a request asks of memory.
+struct Asked {
+    key: Key,
+    demand: Demand,
+    /// The lines of `If-None-Match`.
+    tags: Vec<Box<str>>,
+}
+
+/// Whether the request was answered; else it goes on to the provider.
+pub(super) async fn answer(
+    gateway: &Gateway,
+    session: &mut Session,
+    exchange: &mut Exchange,
+) -> Result<bool> {
+    let interaction = exchange.permit.as_ref().map(|permit| permit.interaction().row());
+    let may_be_kept = interaction.is_some_and(|row| row.kept.is_some());
+    if !may_be_kept || !exchange.snapshot.cache.enabled {
+        return Ok(false);
+    }
+    // On the heap, so that other requests don't carry its room along.
+    Box::pin(ask(gateway, session, exchange)).await
+}
+
+async fn ask(gateway: &Gateway, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
+    let Some(asked) = asked(gateway, session, exchange) else {
+        exchange.cache = Some(Use::Bypass);
+        return Ok(false);
+    };
+    let found = gateway.shared.cache.find(&asked.key);
+    let told = match found.as_deref().map(|entry| (entry.kept(), asked.may_give(entry))) {
+        Some((None, Some(_))) => Told::Nothing,
+        Some((Some(_), Some(Freshness::Fresh))) => found.map_or(Told::Nothing, hit),
+        Some((Some(_), Some(Freshness::Stale))) => {
+            let waiting = take_turn(gateway, session, exchange, &asked, found.clone());
+            match (waiting, found) {
+                (Turned::Found(newer), _) => hit(newer),
+                (Turned::Lead(_), Some(old)) => Told::Entry(old, Use::Refresh),
+                (Turned::Wait(_) | Turned::Never, Some(old)) => Told::Entry(old, Use::Stale),
+                (_, None) => Told::Nothing,
+            }
+        }
+        _ => wait(gateway, session, exchange, &asked, found).await?,
+    };
+    tell(gateway, session, exchange, told, &asked).await
+}
+
+const fn hit(entry: Arc<Entry>) -> Told {
+    Told::Entry(entry, Use::Hit)
+}
+
+/// None when memory is not to be asked.
+fn asked(gateway: &Gateway, session: &Session, exchange: &Exchange) -> Option<Asked> {
+    let permit = exchange.permit.as_ref()?;
+    let head = session.req_header();
+    let lines = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let wishes = Wishes::read(lines)?;
+    let fields = convert::fields(head);
+    let question = Question::of(permit.interaction(), permit.fhir_request(), &fields)?;
+    let endpoint = forward::endpoint(permit, &exchange.snapshot.policy)?;
+    let (root, generation) = (&endpoint.service_root, exchange.snapshot.generation);
+    let key = gateway.shared.cache.key(root, permit.to(), question, generation)?;
+    let tags = wishes.if_none_match.into_iter().map(Into::into).collect();
+    Some(Asked { key, demand: wishes.demand, tags })
+}
+
+impl Asked {
+    /// As what an answer may be given without asking; none when it may not.
+    fn may_give(&self, entry: &Entry) -> Option<Freshness> {
+        let freshness = entry.freshness();
+        match (freshness, self.demand) {
+            (Freshness::Fresh | Freshness::Stale, Demand::Any) => Some(freshness),
+            (Freshness::Fresh, Demand::Younger(most)) if entry.age() <= most => Some(freshness),
+            _ => None,
+        }
+    }
+
+    /// Whether an answer may be given now that the provider has failed.
+    fn may_give_in_need(&self, entry: &Entry) -> bool {
+        let is_alive = entry.freshness() != Freshness::Dead && entry.kept().is_some();
+        is_alive && self.demand == Demand::Any
+    }
+}
+
+/// What came of asking whose turn it is.
+enum Turned {
+    Found(Arc<Entry>),
+    Lead(Waiter),
+    Wait(Waiter),
+    /// The provider can't be asked.
+    Never,
+}
+
+/// Takes its turn, and has the provider asked when it leads.
+fn take_turn(
+    gateway: &Gateway,
+    session: &Session,
+    exchange: &Exchange,
+    asked: &Asked,
+    old: Option<Arc<Entry>>,
+) -> Turned {
+    let suffices = |entry: &Entry| asked.may_give(entry) == Some(Freshness::Fresh);
+    match gateway.shared.cache.join(&asked.key, suffices) {
+        Turn::Found(entry) => Turned::Found(entry),
+        Turn::Wait(waiter) => Turned::Wait(waiter),
+        Turn::Lead(lead, waiter) => {
+            let head = session.req_header();
+            let Some(call) = Call::new(gateway, exchange, head, &asked.key, old) else {
+                return Turned::Never;
+            };
+            call.take_off(lead);
+            Turned::Lead(waiter)
+        }
+    }
+}
+
+/// Waits for a call, its own or another's, for as long as an answer may take. A caller that hangs
+/// up meanwhile ends the wait and not the call.
+async fn wait(
+    gateway: &Gateway,
+    session: &mut Session,
+    exchange: &mut Exchange,
+    asked: &Asked,
+    old: Option<Arc<Entry>>,
+) -> Result<Told> {
+    let (waiter, leads) = match take_turn(gateway, session, exchange, asked, old.clone()) {
+        Turned::Found(entry) if entry.kept().is_none() => return Ok(Told::Nothing),
+        Turned::Found(entry) => return Ok(hit(entry)),
+        Turned::Lead(waiter) => (waiter, true),
+        Turned::Wait(waiter) => (waiter, false),
+        Turned::Never => return Ok(Told::Nothing),
+    };
+    let _waiting = InFlight::enter(&gateway.shared.telemetry.metrics.cache.waiting);
+    let timeouts = &exchange.snapshot.timeouts;
+    let patience = exchange.remaining().min(timeouts.connect + timeouts.query);
+    let landed = tokio::select! {
+        landed = timeout(patience, waiter.landed()) => landed,
+        gone = session.as_downstream_mut().read_body_or_idle(true) => {
+            gone.map_err(|fault| fault.into_down())?;
+            return Ok(Told::Nothing);
+        }
+    };
+    let old = old.filter(|entry| asked.may_give_in_need(entry));
+    let url = FromCaller::from(exchange.url().unwrap_or_default());
+    Ok(match landed {
+        Ok(Some(landed)) => {
+            if leads {
+                exchange.tries = landed.tries;
+                exchange.upstream = landed.upstream;
+                exchange.upstream_reused = landed.reused;
+            }
+            heard(landed, leads, old, url)
+        }
+        Ok(None) => {
+            let reference = uuid::Uuid::new_v4().to_string().into();
+            failed(Reason::GatewayFault { reference }, leads, old)
+        }
+        Err(_) => failed(Reason::UpstreamTimeout { url }, leads, old),
+    })
+}
+
+/// What is told of the end of a call.
+fn heard(landed: Landed, leads: bool, old: Option<Arc<Entry>>, url: FromCaller<Box<str>>) -> Told {
+    match (landed.outcome, leads) {
+        (Outcome::Kept { entry, .. }, false) => Told::Entry(entry, Use::Shared),
+        (Outcome::Kept { entry, confirmed: true }, true) => Told::Entry(entry, Use::Revalidated),
+        (Outcome::Kept { entry, confirmed: false }, true) => Told::Entry(entry, Use::Miss),
+        (Outcome::Whole(whole), leads) if whole.status >= 500 => match (old, leads) {
+            (Some(old), _) => Told::Entry(old, Use::Stale),
+            (None, true) => Told::Whole(whole),
+            // Its text may repeat what the other request said.
+            (None, false) => {
+                let reason = Reason::UpstreamFailed { url, status: whole.status };
+                Told::Fault(reason, Use::Shared)
+            }
+        },
+        (Outcome::Whole(whole), true) => Told::Whole(whole),
+        (Outcome::Whole(_), false) | (Outcome::Alone, _) => Told::Nothing,
+        (Outcome::Failed(reason), leads) => failed(reason, leads, old),
+    }
+}
+
+fn failed(reason: Reason, leads: bool, old: Option<Arc<Entry>>) -> Told {
+    let how = if leads { Use::Miss } else { Use::Shared };
+    old.map_or(Told::Fault(reason, how), |old| Told::Entry(old, Use::Stale))
+}
+
+async fn tell(
+    gateway: &Gateway,
+    session: &mut Session,
+    exchange: &mut Exchange,
+    told: Told,
+    asked: &Asked,
+) -> Result<bool> {
+    let (mut head, body, how) = match told {
+        Told::Nothing => {
+            exchange.cache = Some(Use::Bypass);
+            return Ok(false);
+        }
+        Told::Fault(reason, how) => {
+            exchange.upstream = None;
+            return refuse(gateway, session, exchange, &reason, how).await;
+        }
+        Told::Entry(entry, how) => {
+            let (head, body) = of_entry(&entry, how, &asked.tags)?;
+            (head, body, how)
+        }
+        Told::Whole(whole) => {
+            let head = of_whole(&whole)?;
+            let is_told = response::is_told_as_fhir(&head);
+            if !is_told {
+                exchange.count_not_fhir();
+            }
+            if !is_told && exchange.is_assisted() {
+                let reason = Reason::AnswerNotFhir { status: whole.status };
+                return refuse(gateway, session, exchange, &reason, Use::Miss).await;
+            }
+            (head, whole.body.clone(), Use::Miss)
+        }
+    };
+    let body = match exchange.is_assisted() {
+        true => assisted(gateway, session, exchange, &mut head, body)?,
+        false => body,
+    };
+    response::complete(&mut head, exchange.trace_id(), gateway.secure)?;
+    exchange.cache = Some(how);
+    exchange.status = Some(head.status.as_u16());
+    exchange.sent = body.len();
+    let is_bare = body.is_empty();
+    session.write_response_header(Box::new(head), is_bare).await?;
+    if !is_bare {
+        session.write_response_body(Some(body), true).await?;
+    }
+    Ok(true)
+}
+
+async fn refuse(
+    gateway: &Gateway,
+    session: &mut Session,
+    exchange: &mut Exchange,
+    reason: &Reason,
+    how: Use,
+) -> Result<bool> {
+    exchange.cache = Some(how);
+    let answer = Answer::of(reason.clone(), exchange.trace_id(), exchange.style());
+    let answer = answer.over(gateway.secure);
+    exchange.note(reason, &answer);
+    answer.write(session).await.map(|()| true)
+}
+
+/// The body as a consumer in assist mode gets it: what is in memory is as the provider wrote it.
+fn assisted(
+    gateway: &Gateway,
+    session: &Session,
+    exchange: &Exchange,
+    head: &mut ResponseHeader,
+    body: Bytes,
+) -> Result<Bytes> {
+    let arrived = session.req_header();
+    let links = exchange.links(arrived, gateway.secure);
+    let Some(mut steps) = Assisted::new(arrived, &links, head)? else { return Ok(body) };
+    let damaged = |_| Error::explain(DAMAGED, "not the gzip that it says it is").into_up();
+    let body = steps.pass(&body, true).map_err(damaged)?;
+    head.remove_header(&header::TRANSFER_ENCODING);
+    head.insert_header(header::CONTENT_LENGTH, body.len())?;
+    Ok(body)
+}
+
+/// The head and the body of an answer from memory: 304 when it is fresh and the consumer has it.
+fn of_entry(entry: &Entry, how: Use, tags: &[Box<str>]) -> Result<(ResponseHeader, Bytes)> {
+    /// What a 304 does not repeat (RFC 9110, 15.4.5).
+    const OF_BODY: [HeaderName; 3] =
+        [header::CONTENT_TYPE, header::CONTENT_LANGUAGE, header::LAST_MODIFIED];
+    let (headers, tag, body) = match entry.kept() {
+        Some(kept) => (kept.headers(), kept.tag(), kept.body().clone()),
+        None => ([].as_slice(), None, Bytes::new()),
+    };
+    let lines = tags.iter().map(AsRef::as_ref);
+    let is_known = entry.freshness() == Freshness::Fresh && caching::matches(lines, tag);
+    let (status, body) = if is_known { (304, Bytes::new()) } else { (200, body) };
+    let mut head = ResponseHeader::build(status, Some(headers.len() + 6))?;
+    for (name, value) in headers {
+        if !(is_known && OF_BODY.contains(name)) {
+            head.append_header(name.clone(), value.clone())?;
+        }
+    }
+    if !is_known {
+        head.insert_header(header::CONTENT_LENGTH, body.len())?;
+    }
+    head.insert_header(header::AGE, entry.age().as_secs())?;
+    head.append_header("Cache-Status", caching::status(how, Some(entry.left())))?;
+    Ok((head, body))
+}
+
+/// The head of a provider's own answer, which was read whole.
+fn of_whole(whole: &Whole) -> Result<ResponseHeader> {
+    let mut head = ResponseHeader::build(whole.status, Some(whole.headers.len() + 5))?;
+    for (name, value) in &whole.headers {
+        head.append_header(name.clone(), value.clone())?;
+    }
+    head.remove_header(&header::TRANSFER_ENCODING);
+    head.remove_header(&header::TRAILER);
+    if whole.status != 204 {
+        head.insert_header(header::CONTENT_LENGTH, whole.body.len())?;
+    }
+    head.append_header("Cache-Status", caching::status(Use::Miss, None))?;
+    Ok(head)
+}
