@@ -81,7 +81,8 @@ fn place(room: &str) -> Option<u8> {
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let paths = entries.map(|entry| entry.unwrap().path());
-    paths.flat_map(|path| if path.is_dir() { rust_files(&path) } else { vec![path] }).collect()
+    let files = paths.flat_map(|path| if path.is_dir() { rust_files(&path) } else { vec![path] });
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
 fn faults(room: &str, own: u8, text: &str) -> Vec<String> {
