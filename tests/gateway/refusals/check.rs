@@ -209,11 +209,12 @@ const SUBJECTS: [&str; 4] =
 pub(crate) fn has_known_labels_only(page: &Exposition, practices: &BTreeSet<String>) {
     let words: BTreeSet<_> = contract::words().collect();
     let known = |name: &str, value: &str| match name {
-        "practice" => practices.contains(value),
+        "practice" | "organisation" => practices.contains(value),
+        "rule" => value == "answer_is_fhir",
         "consumer" => ["unknown", Mode::Transparent.asid(), Mode::Assist.asid()].contains(&value),
         "fault" => words.contains(value),
         "status" => value.parse::<u16>().is_ok(),
-        "origin" => ["gateway", "provider"].contains(&value),
+        "origin" => ["gateway", "provider", "cache"].contains(&value),
         "interaction" => value == "unknown" || value.contains("fhir:"),
         "kind" => {
             let of_calls = ["unknown", "command", "query", "practice", "consumer"];
@@ -222,7 +223,12 @@ pub(crate) fn has_known_labels_only(page: &Exposition, practices: &BTreeSet<Stri
         }
         "result" => {
             let of_calls = ["good", "slow", "refused", "provider_error", "failed", "loaded"];
-            of_calls.contains(&value) || ["completed", "closed"].contains(&value)
+            let of_memory = ["bypass", "hit", "miss", "refresh", "revalidated", "shared", "stale"];
+            let of_fetches = ["confirmed", "kept", "not_kept"];
+            let of_handshakes = ["completed", "closed"];
+            [&of_calls[..], &of_memory, &of_fetches, &of_handshakes]
+                .iter()
+                .any(|all| all.contains(&value))
         }
         "listener" => ["transparent", "assist", "secure"].contains(&value),
         "owner" => value == "listener secure",
@@ -239,6 +245,7 @@ pub(crate) fn has_known_labels_only(page: &Exposition, practices: &BTreeSet<Stri
             "reload_refused",
             "certificates",
             "end",
+            "removed",
             "keys",
             "admin",
             "search",
