@@ -18,7 +18,7 @@ use crate::{
     patients::Patients,
     policy::{ConsumerIndex, Policy, PracticeIndex},
     rejection::{Reason, Rejection},
-    token::{Observed, Payload},
+    token::{Observed, Said},
 };
 
 /// The end of stages 2 to 8, and what was learned on the way whatever the end.
@@ -30,9 +30,9 @@ pub struct Decision {
     pub seen: Seen,
     /// The patients that the query names. For the journal only.
     pub patients: Patients,
-    /// The claims of the token, when there are any; of an access token those of the GP Connect token
-    /// that is made of it, as far as its user is known. For the journal only.
-    pub claims: Option<Payload>,
+    /// What the token says, when its claims could be read; of an access token what the GP Connect token
+    /// says that is made of it, as far as its user is known. For the journal only.
+    pub said: Option<Said>,
     /// What is wrong but only reported, because the consumer is let off these checks for a while;
     /// in the order of the contract, whether it passed or not.
     pub reported: Vec<Reason>,

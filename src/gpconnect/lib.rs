@@ -8,12 +8,15 @@
 //!
 //! The rooms in the order in which a request walks them: [`target`], [`headers`],
 //! [`interaction`], [`accreditation`], [`agreement`], [`token`], [`enablement`]; then [`caching`] and
-//! [`forward`] for what goes out, or [`rejection`] and [`outcome`] for what comes back.
+//! [`forward`] for what goes out, [`next_proxy`] for what stands behind another proxy, or [`rejection`]
+//! and [`outcome`] for what comes back. [`observe`] says which rules consumers and practices break on
+//! the way.
 
 pub mod accreditation;
 pub mod agreement;
 pub mod body;
 pub mod caching;
+pub mod coding;
 pub mod contract;
 pub mod decide;
 pub mod enablement;
@@ -24,6 +27,8 @@ pub mod interaction;
 pub mod links;
 pub mod media;
 pub mod names;
+pub mod next_proxy;
+pub mod observe;
 pub mod outcome;
 pub mod patients;
 pub mod policy;

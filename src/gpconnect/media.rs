@@ -95,6 +95,30 @@ pub fn wanted(fields: &Fields<'_>, query: Option<&str>) -> Wanted {
     Wanted::Format(sent.unwrap_or_default())
 }
 
+/// Whether a request lets its answer be in a format: it does when it asks for none that there is.
+/// More lenient than [`wanted`]: of several formats that a caller accepts each may come.
+pub fn admits(fields: &Fields<'_>, query: Option<&str>, format: Format) -> bool {
+    if let Some(value) = query.and_then(format_parameter) {
+        return Format::of_format_parameter(&value).is_none_or(|asked| asked == format);
+    }
+    let ranges = fields.accept.texts().flat_map(|value| value.split(',')).take(MOST_RANGES);
+    let mut known = ranges.filter(|range| weight(range) > 0).map(range_of).filter(|range| {
+        // What is neither is no wish that can be granted.
+        !matches!(range, Accepted::Nothing)
+    });
+    let is_admitted = |range| match range {
+        Accepted::Only(only) => only == format,
+        Accepted::Anything | Accepted::Nothing => true,
+    };
+    match known.next() {
+        Some(first) => is_admitted(first) || known.any(is_admitted),
+        None => match wanted(fields, query) {
+            Wanted::Format(asked) => asked == format,
+            Wanted::Unsupported(_) => true,
+        },
+    }
+}
+
 /// The value of the first `_format`, percent-decoded. A plus stays a plus (gp-connect 2.4).
 fn format_parameter(query: &str) -> Option<Cow<'_, str>> {
     let value = query.split('&').find_map(|pair| pair.strip_prefix("_format="))?;
@@ -267,6 +291,41 @@ mod tests {
             accept.inspect(|value| fields.note("Accept", value.as_bytes()));
             content_type.inspect(|value| fields.note("Content-Type", value.as_bytes()));
             assert_eq!(wanted(&fields, query), expected, "{name}");
+        }
+    }
+
+    /// gp-connect 6.
+    #[test]
+    fn an_answer_may_come_in_what_is_accepted() {
+        for (name, query, accept, content_type, [json, xml]) in [
+            ("nothing said", None, None, None, [true, false]),
+            (
+                "by parameter",
+                Some("_format=xml"),
+                Some("application/fhir+json"),
+                None,
+                [false, true],
+            ),
+            ("by a parameter unknown", Some("_format=x"), Some("text/xml"), None, [true, true]),
+            ("by name", None, Some("application/fhir+xml"), None, [false, true]),
+            (
+                "either",
+                None,
+                Some("application/fhir+xml, application/json;q=0.1"),
+                None,
+                [true, true],
+            ),
+            ("not this one", None, Some("text/xml, application/json;q=0"), None, [false, true]),
+            ("anything", None, Some("text/xml, */*;q=0.1"), None, [true, true]),
+            ("no such thing", None, Some("image/png"), None, [true, true]),
+            ("no such thing, but for one", None, Some("image/png, text/json"), None, [true, false]),
+            ("as it was sent", None, None, Some("application/fhir+xml"), [false, true]),
+        ] {
+            let mut fields = Fields::default();
+            accept.inspect(|value: &&str| fields.note("Accept", value.as_bytes()));
+            content_type.inspect(|value: &&str| fields.note("Content-Type", value.as_bytes()));
+            let found = [Format::Json, Format::Xml].map(|format| admits(&fields, query, format));
+            assert_eq!(found, [json, xml], "{name}");
         }
     }
 

@@ -12,8 +12,9 @@ use crate::{
 };
 
 const PROFILE: &str = "https://fhir.nhs.uk/STU3/StructureDefinition/GPConnect-OperationOutcome-1";
-const PROXY_SYSTEM: &str = "http://fhir.nhs.net/ValueSet/gpconnect-schedule-response-code-1-0";
-const PROXY_METHOD_SYSTEM: &str =
+pub(crate) const PROXY_SYSTEM: &str =
+    "http://fhir.nhs.net/ValueSet/gpconnect-schedule-response-code-1-0";
+pub(crate) const PROXY_METHOD_SYSTEM: &str =
     "https://fhir.nhs.uk/StructureDefinition/spine-operationoutcome-1";
 
 #[derive(Serialize)]

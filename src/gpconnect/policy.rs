@@ -89,6 +89,8 @@ pub struct Enablement {
     pub gp_connect: bool,
     /// Single capabilities. Foundations have no switch of their own.
     pub capabilities: CapabilitySet,
+    /// Whether its answers are never kept in memory.
+    pub never_kept: bool,
 }
 
 /// What the gateway does for a consumer.
@@ -108,6 +110,8 @@ pub struct Consumer {
     pub asid: Asid,
     /// The organisation that its requests originate from.
     pub organisation: OdsCode,
+    /// The name of that organisation, for people.
+    pub organisation_name: String,
     /// Its message handling server, which it may share.
     pub party_key: Option<PartyKey>,
     /// The host names that its client certificate may bear.

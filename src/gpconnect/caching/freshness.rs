@@ -73,6 +73,12 @@ impl Lifetime {
         }
     }
 
+    /// Whether it is to be asked for anew at this age, so that nobody meets it stale: in the last fifth of
+    /// the time that it is fresh, and behind that.
+    pub fn is_due(self, age: Duration) -> bool {
+        age >= self.fresh.saturating_sub(self.fresh / 5)
+    }
+
     /// The seconds that it is still fresh at this age; below zero those since it was.
     pub fn left(self, age: Duration) -> i64 {
         let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
@@ -131,6 +137,20 @@ mod tests {
         assert_eq!(lifetime(60, 30, 90).whole(), seconds(150));
         assert_eq!(lifetime(60, 30, 90).left(seconds(59)), 1);
         assert_eq!(lifetime(60, 30, 90).left(seconds(75)), -15);
+    }
+
+    #[test]
+    fn an_answer_is_due_before_it_is_stale() {
+        for (name, fresh, age, expected) in [
+            ("newborn", 60, 0, false),
+            ("not yet", 60, 47, false),
+            ("the last fifth", 60, 48, true),
+            ("the last second", 60, 59, true),
+            ("stale", 60, 61, true),
+            ("never fresh", 0, 0, true),
+        ] {
+            assert_eq!(lifetime(fresh, 30, 90).is_due(seconds(age)), expected, "{name}");
+        }
     }
 
     /// gp-connect 13: lifetimes are short, and bounded whatever is configured.

@@ -105,6 +105,7 @@ checks! {
     GpConnectSwitch        Enablement    "gp_connect_switch"        Always "gp-connect 10"     "whether the practice has switched on GP Connect"
     CapabilitySwitch       Enablement    "capability_switch"        Always "gp-connect 10"     "whether the practice has switched on the capability"
     GatewaySwitch          Enablement    "gateway_switch"           Always "gp-connect 10"     "whether operations have switched off the practice, its capability, the sending system or the interaction at this gateway"
+    Hops                   Limit         "hops"                     Always "RFC 9110 7.6.3"    "whether Via names three gateways of this kind at most"
     BodyExpected           Limit         "body_expected"            Always "gp-connect 5"      "whether a GET comes without a body"
     BodySize               Limit         "body_size"                Always "gp-connect 6"      "the length of the request body"
     BodyDeadline           Limit         "body_deadline"            Always "errors A"          "whether the request body keeps coming"
@@ -147,9 +148,53 @@ impl Check {
         matches!(self.row().enforced, Enforced::Unless)
     }
 
+    /// Whether a fault of it is a breach of the specification by the request, and not what its sender
+    /// may not do, what the practice has not switched on, or what goes wrong with us.
+    pub const fn is_of_requests(self) -> bool {
+        match self.stage() {
+            Stage::Target | Stage::Headers => true,
+            Stage::Interaction => !matches!(self, Self::InteractionCarried),
+            Stage::Accreditation => matches!(self, Self::ReceiverNamed | Self::ServiceRoot),
+            Stage::Token => !matches!(self, Self::IssuerKeys),
+            Stage::Limit => !matches!(self, Self::Hops | Self::BodyDeadline),
+            Stage::Admit
+            | Stage::Agreement
+            | Stage::Enablement
+            | Stage::Audit
+            | Stage::Cache
+            | Stage::Upstream
+            | Stage::Response
+            | Stage::Outcome => false,
+        }
+    }
+
     /// The check of this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|check| check.name() == name)
+    }
+}
+
+/// A set of checks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CheckSet(u128);
+
+const _: () = assert!(Check::ALL.len() <= 128, "a bit for each check");
+
+impl CheckSet {
+    /// Whether there is none.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Each of them, in the order of the contract.
+    pub fn iter(self) -> impl Iterator<Item = Check> {
+        Check::ALL.iter().copied().filter(move |check| self.0 & (1 << *check as u32) != 0)
+    }
+}
+
+impl Extend<Check> for CheckSet {
+    fn extend<I: IntoIterator<Item = Check>>(&mut self, checks: I) {
+        checks.into_iter().for_each(|check| self.0 |= 1 << check as u32);
     }
 }
 
@@ -163,6 +208,15 @@ mod tests {
         for check in Check::ALL {
             assert_eq!(Check::from_name(check.name()), Some(*check), "names are unique");
         }
+    }
+
+    #[test]
+    fn a_set_holds_each_check_once() {
+        let mut set = CheckSet::default();
+        assert!(set.is_empty());
+        set.extend(Check::ALL.iter().rev().copied());
+        set.extend([Check::Tls]);
+        assert_eq!(set.iter().collect::<Vec<_>>(), Check::ALL);
     }
 
     #[test]

@@ -5,6 +5,6 @@ mod check;
 mod parts;
 mod stage;
 
-pub use check::Check;
+pub use check::{Check, CheckSet};
 pub use parts::{Claim, Header};
 pub use stage::Stage;

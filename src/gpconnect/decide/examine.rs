@@ -19,7 +19,7 @@ use crate::{
     sent::Sent,
     target::{self, Target},
     token::{
-        self, Claims, Observed, Payload,
+        self, Claims, Observed, Payload, Said,
         access::User,
         mint::{Purpose, compact},
     },
@@ -49,6 +49,7 @@ pub struct Examination<'r, 'p> {
     /// Stage 7: what operators want to know of the token.
     pub token: Observed,
     payload: Option<Payload>,
+    said: Option<Said>,
     /// The user of an access token.
     user: Option<User>,
     /// Whether nothing is wrong with that.
@@ -115,6 +116,7 @@ pub fn examine<'r, 'p>(request: &RequestFacts<'r>, policy: &'p Policy) -> Examin
         faults: faults.judged(consumer, request.now),
         token: told.observed,
         payload: told.payload,
+        said: told.said,
         user: told.user,
         user_is_proved: told.is_right,
         now: request.now,
@@ -172,8 +174,8 @@ fn interaction_of<'r>(
 }
 
 impl Examination<'_, '_> {
-    /// Stage 7: the claims, when the token could be read. They are read anew, because the decision
-    /// needs them only once.
+    /// Stage 7: the claims, when the token could be read. They are read anew: the decision itself has
+    /// kept what it needs of them.
     pub fn claims(&self) -> Option<Claims<'_>> {
         token::read(self.payload.as_ref()?).ok()
     }
@@ -201,9 +203,11 @@ impl Examination<'_, '_> {
             None => permit.ok_or_else(undecided),
         };
         let patients = std::mem::take(&mut self.patients);
-        let minted = minted.map(|claims| Payload::from_json(claims.to_string().into_bytes()));
-        let claims = self.payload.take().or(minted);
-        Decision { outcome: outcome.map_err(Box::new), seen, patients, claims, reported }
+        let said = self.said.take().or_else(|| {
+            let payload = Payload::from_json(minted?.to_string().into_bytes());
+            token::read(&payload).map(|claims| Said::of(&claims)).ok()
+        });
+        Decision { outcome: outcome.map_err(Box::new), seen, patients, said, reported }
     }
 
     fn seen(&self) -> Seen {

@@ -8,7 +8,7 @@ use crate::{
     policy::{Consumer, Policy},
     rejection::Reason,
     token::{
-        self, Observed, Payload, Terms,
+        self, Observed, Payload, Said, Terms,
         access::{self, AccessFault, User},
     },
 };
@@ -20,6 +20,8 @@ pub(super) struct Told {
     pub(super) observed: Observed,
     /// The claims of a GP Connect token, when they could be taken out of it.
     pub(super) payload: Option<Payload>,
+    /// What those say, when they could be read.
+    pub(super) said: Option<Said>,
     /// The user of an access token.
     pub(super) user: Option<User>,
     /// Whether nothing is wrong with that.
@@ -44,11 +46,11 @@ pub(super) fn check(
     };
     let service_root = parties.map(|parties| &parties.endpoint.service_root);
     let terms = Terms { now: request.now, interaction, sender, service_root };
-    let observed = match faults.note(token::read(&payload)) {
-        Some(claims) => token::check(&claims, &terms, &mut faults.0),
-        None => Observed::default(),
+    let (observed, said) = match faults.note(token::read(&payload)) {
+        Some(claims) => (token::check(&claims, &terms, &mut faults.0), Some(Said::of(&claims))),
+        None => (Observed::default(), None),
     };
-    Told { observed, payload: Some(payload), ..Told::default() }
+    Told { observed, payload: Some(payload), said, ..Told::default() }
 }
 
 /// The sender's registration says it. While the sender is not known, the token does, as far as any
@@ -82,7 +84,7 @@ fn check_access_token(
             };
             let access::Checked { user, is_right, observed } =
                 access::check(token, &terms, &mut faults.0);
-            Told { observed, payload: None, user, is_right }
+            Told { observed, user, is_right, ..Told::default() }
         }
         Some(Err(fault)) => {
             faults.0.push(Reason::from(*fault));

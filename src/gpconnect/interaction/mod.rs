@@ -9,6 +9,8 @@ mod sets;
 mod table;
 mod token_rules;
 
+use std::time::Duration;
+
 pub use identify::{Identified, derive, identify};
 pub use path::{FhirPath, wire_shape};
 pub use sets::{CapabilitySet, InteractionSet};
@@ -112,6 +114,24 @@ impl Kind {
             Self::Query => "query",
         }
     }
+
+    /// How long a provider may take (gp-connect 14).
+    pub const fn limits(self) -> Limits {
+        let (goal, most) = match self {
+            Self::Command => (100, 250),
+            Self::Query => (1_000, 3_000),
+        };
+        Limits { goal: Duration::from_millis(goal), most: Duration::from_millis(most) }
+    }
+}
+
+/// How long a provider may take for an answer: less than these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// What it should keep.
+    pub goal: Duration,
+    /// What it must keep.
+    pub most: Duration,
 }
 
 /// Which switch of the practice an interaction obeys (gp-connect 10).

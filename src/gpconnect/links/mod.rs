@@ -5,8 +5,14 @@
 //! looked at ([`ELEMENTS`]), and only what stands under one of the practice's service roots changes:
 //! every other byte leaves as it came. What is held back between two parts is shorter than the longest
 //! service root written with escapes.
+//!
+//! An answer has some thousand texts and tags for each link, so they are not read one after the other.
+//! A search leaps to what no link is without: the path that the service roots begin with, or an escape
+//! that could hide it. What stands before it then tells whether it is in the value of a link. A scanner
+//! walks byte by byte only where a part begins, and through what a leap led to.
 
 mod json;
+mod landmark;
 mod url;
 mod xml;
 
@@ -14,7 +20,8 @@ mod xml;
 mod tests;
 
 use crate::{media::Format, names::ServiceRoot};
-use url::{Found, Pair};
+use landmark::Landmarks;
+use url::{Found, Pair, Reading, Step};
 
 /// The elements whose values are links: `Bundle.entry.fullUrl`, `Bundle.link.url` and
 /// `Attachment.url`, references, and the locations of a transaction's answer.
@@ -45,20 +52,17 @@ impl Links {
 
     /// The gateway's URL for `url`, the whole value of a `Location`; none where it leads elsewhere.
     pub fn of_url(&self, url: &str) -> Option<String> {
-        let find = |pair: &Pair| match pair.find(url::plain(url.as_bytes()), true) {
+        let find = |pair: &Pair| match pair.find(Reading::new(url.as_bytes(), url::plain), true) {
             Found::Root(length) => Some([pair.gateway(), url.get(length..)?].concat()),
             Found::Other | Found::Unknown => None,
         };
         self.0.iter().find_map(find)
     }
 
-    fn find(&self, value: &[u8], format: Format) -> Verdict<'_> {
+    /// Whether `value`, as far as it is there, is one of them.
+    fn find(&self, value: &[u8], step: Step) -> Verdict<'_> {
         for pair in &self.0 {
-            let found = match format {
-                Format::Json => pair.find(json::decoded(value), false),
-                Format::Xml => pair.find(xml::decoded(value), false),
-            };
-            match found {
+            match pair.find(Reading::new(value, step), false) {
                 Found::Root(length) => return Verdict::Link(length, pair.gateway()),
                 Found::Unknown => return Verdict::Unknown,
                 Found::Other => {}
@@ -83,6 +87,21 @@ enum Scanner {
 }
 
 impl Scanner {
+    fn new(format: Format, landmarks: Landmarks) -> Self {
+        match format {
+            Format::Json => Self::Json(json::Scanner::new(landmarks)),
+            Format::Xml => Self::Xml(xml::Scanner::new(landmarks)),
+        }
+    }
+
+    /// Another part comes.
+    fn begin(&mut self) {
+        match self {
+            Self::Json(scanner) => scanner.begin(),
+            Self::Xml(scanner) => scanner.landmarks.begin(),
+        }
+    }
+
     /// The place behind the opening quote of the next link's value, at or behind `from`. None
     /// when there is no further one in `part`.
     fn next(&mut self, part: &[u8], from: usize) -> Option<usize> {
@@ -91,12 +110,18 @@ impl Scanner {
             Self::Xml(scanner) => scanner.next(part, from),
         }
     }
+
+    const fn step(&self) -> Step {
+        match self {
+            Self::Json(_) => json::step,
+            Self::Xml(_) => xml::step,
+        }
+    }
 }
 
 /// Rewrites one answer.
 pub struct Rewriter {
     links: Links,
-    format: Format,
     scanner: Scanner,
     /// The beginning of a value that may be under a service root, if the last part ended in one.
     held: Option<Vec<u8>>,
@@ -106,18 +131,15 @@ pub struct Rewriter {
 impl std::fmt::Debug for Rewriter {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let held = self.held.as_ref().map_or(0, Vec::len);
-        write!(out, "Rewriter({:?}, {held} held)", self.format)
+        write!(out, "Rewriter({held} held)")
     }
 }
 
 impl Rewriter {
     /// For a body in `format`.
     pub fn new(links: Links, format: Format) -> Self {
-        let scanner = match format {
-            Format::Json => Scanner::Json(json::Scanner::default()),
-            Format::Xml => Scanner::Xml(xml::Scanner::default()),
-        };
-        Self { links, format, scanner, held: None }
+        let scanner = Scanner::new(format, Landmarks::of(&links.0));
+        Self { links, scanner, held: None }
     }
 
     /// Takes the next part of the body and writes to `out` what can leave.
@@ -138,13 +160,15 @@ impl Rewriter {
 
     /// Rewrites `part`; `in_value` says that it begins with the value of a link.
     fn rewrite(&mut self, part: &[u8], in_value: bool, out: &mut Vec<u8>) {
-        out.reserve(part.len());
+        // A gateway's address may be longer than a provider's.
+        out.reserve(part.len() + part.len() / 16);
+        self.scanner.begin();
         let mut written = 0;
         let mut value = if in_value { Some(0) } else { self.scanner.next(part, 0) };
         while let Some(start) = value {
             let text = part.get(start..).unwrap_or_default();
             let mut behind = start;
-            match self.links.find(text, self.format) {
+            match self.links.find(text, self.scanner.step()) {
                 Verdict::Link(length, gateway) => {
                     behind += length;
                     out.extend_from_slice(part.get(written..start).unwrap_or_default());

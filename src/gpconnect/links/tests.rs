@@ -18,7 +18,20 @@ fn links() -> Links {
 
 /// `body` rewritten in parts of these lengths, the last of which repeats.
 fn rewritten(body: &[u8], format: Format, parts: &[usize]) -> Vec<u8> {
-    let mut rewriter = Rewriter::new(links(), format);
+    pushed(Rewriter::new(links(), format), body, parts)
+}
+
+/// `body` rewritten without leaps, in XML tag by tag.
+fn walked_xml(body: &[u8]) -> Vec<u8> {
+    let mut rewriter = Rewriter::new(links(), Format::Xml);
+    if let Scanner::Xml(scanner) = &mut rewriter.scanner {
+        // The empty text is everywhere, so every tag has one.
+        scanner.landmarks = Landmarks::of(&[]);
+    }
+    pushed(rewriter, body, &[body.len().max(1)])
+}
+
+fn pushed(mut rewriter: Rewriter, body: &[u8], parts: &[usize]) -> Vec<u8> {
     let (mut out, mut rest) = (Vec::new(), body);
     let mut lengths = parts.iter().chain(std::iter::repeat(parts.last().unwrap()));
     while !rest.is_empty() {
@@ -32,7 +45,13 @@ fn rewritten(body: &[u8], format: Format, parts: &[usize]) -> Vec<u8> {
 
 fn rewritten_text(body: &str, format: Format) -> String {
     let whole = rewritten(body.as_bytes(), format, &[body.len().max(1)]);
-    assert_eq!(whole, rewritten(body.as_bytes(), format, &[1]), "byte by byte: {body}");
+    if format == Format::Xml {
+        assert_eq!(whole, walked_xml(body.as_bytes()), "without leaps: {body}");
+    }
+    for length in 1..body.len() {
+        let in_parts = rewritten(body.as_bytes(), format, &[length]);
+        assert_eq!(whole, in_parts, "{length} by {length}: {body}");
+    }
     String::from_utf8(whole).unwrap()
 }
 
@@ -81,9 +100,29 @@ fn links_in_json_lead_through_the_gateway() {
             format!(r#"{{"url":"{GATEWAY}/Slot"}}"#),
         ),
         (
+            "behind texts with quotes, backslashes and slashes",
+            format!(r#"{{"a\"\\":"\/\"\\","b":"\u0022{ROOT}","url":"{ROOT}/Slot","c":"\\"}}"#),
+            format!(r#"{{"a\"\\":"\/\"\\","b":"\u0022{ROOT}","url":"{GATEWAY}/Slot","c":"\\"}}"#),
+        ),
+        (
+            "a name long before its value",
+            format!(r#"{{"url"{0}:{0}"{ROOT}"}}"#, " ".repeat(200)),
+            format!(r#"{{"url"{0}:{0}"{GATEWAY}"}}"#, " ".repeat(200)),
+        ),
+        (
             "the longer of two roots",
             format!(r#"{{"url":"{LONGER}/Patient"}}"#),
             format!(r#"{{"url":"{OTHER}/Patient"}}"#),
+        ),
+        (
+            "names that only end as one of a link",
+            format!(r#"{{"x,url":"{ROOT}","x{{url":"{ROOT}","x\"url":"{ROOT}"}}"#),
+            format!(r#"{{"x,url":"{ROOT}","x{{url":"{ROOT}","x\"url":"{ROOT}"}}"#),
+        ),
+        (
+            "an escape as far behind another quote as a path is",
+            format!(r#"{{"a":"12345","url":"\u0068{}"}}"#, ROOT.trim_start_matches('h')),
+            format!(r#"{{"a":"12345","url":"{GATEWAY}"}}"#),
         ),
     ] {
         assert_eq!(rewritten_text(&body, Format::Json), out, "{name}");
@@ -103,6 +142,15 @@ fn what_is_no_link_stays() {
         ("a name in a text", format!(r#"{{"text":"\"url\": \"{ROOT}\""}}"#)),
         ("a name as a value", format!(r#"["url", "{ROOT}"]"#)),
         ("a list", format!(r#"{{"url":["{ROOT}"]}}"#)),
+        ("a name that ends like one", format!(r#"{{"x\"url":"{ROOT}","x\\url":"{ROOT}"}}"#)),
+        ("a name too long", format!(r#"{{"{}url":"{ROOT}"}}"#, "x".repeat(60))),
+        ("a value that reads like a name", format!(r#"{{"a":"url","b":"{ROOT}"}}"#)),
+        ("a value before a colon", format!(r#"{{"a":"url":"{ROOT}"}}"#)),
+        ("another name between", format!(r#"{{"url":"","x":"{ROOT}"}}"#)),
+        ("behind a quote in a text", format!(r#"{{"text":"\"url\":\"{ROOT}","x":"{ROOT}"}}"#)),
+        ("behind backslashes", format!(r#"{{"text":"\\\\\"url\\\":\\\"{ROOT}"}}"#)),
+        ("the path alone", r#"{"url":"/A20047/STU3/1/gpconnect/fhir/Patient/1"}"#.into()),
+        ("two colons", format!(r#"{{"url"::"{ROOT}"}}"#)),
         ("cut off in a root", format!(r#"{{"url":"{}"#, ROOT.split_at(20).0)),
         ("cut off behind a backslash", r#"{"url":"https:\"#.into()),
         ("cut off in a number", r#"{"url":"https:\u00"#.into()),
@@ -144,6 +192,11 @@ fn links_in_xml_lead_through_the_gateway() {
             ),
         ),
         (
+            "behind an attribute with an angle, a text with marks",
+            format!("<a b='>!?'>! ? & &#33;</a><url value=\"{ROOT}\"/>&#x2F;{ROOT}"),
+            format!("<a b='>!?'>! ? & &#33;</a><url value=\"{GATEWAY}\"/>&#x2F;{ROOT}"),
+        ),
+        (
             "behind characters that were left as they are",
             format!("<a><![CDATA[<b ]] > ]]]><url value='{ROOT}'/></a>"),
             format!("<a><![CDATA[<b ]] > ]]]><url value='{GATEWAY}'/></a>"),
@@ -159,6 +212,9 @@ fn links_in_xml_lead_through_the_gateway() {
         ("a text", format!("<url>value=\"{ROOT}\"</url>")),
         ("another attribute", format!(r#"<url xvalue="{ROOT}" valuex="{ROOT}"/>"#)),
         ("an end", format!("</url value='{ROOT}'>")),
+        ("a text like a tag", format!("<p>url value=\"{ROOT}\"</p>")),
+        ("a tag's value in another's", format!("<p a='url value=\"{ROOT}\"'/>")),
+        ("the second value", format!(r#"<p value="x" url value="{ROOT}"/>"#)),
         ("another host", r#"<url value="https://other.example/A20047"/>"#.into()),
         ("cut off in a reference", "<url value=\"https:&#".into()),
         ("a reference without end", "<url value=\"https:&#000000000000000000000047;\"".into()),
@@ -184,6 +240,111 @@ fn a_location_leads_through_the_gateway() {
         assert_eq!(links.of_url(&url), out, "{url}");
     }
 }
+
+fn text_of(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap()
+}
+
+/// A service root in JSON, as it may be written.
+const SPELT: [&str; 3] = [
+    "https:\\/\\/gp.example\\/A20047\\/STU3\\/1\\/gpconnect\\/fhir",
+    "\\u0068ttps://gp.example:443/A20047/STU3/1/gpconnect/fhir",
+    "HTTPS://GP.EXAMPLE/A20047/STU3/1/gpconnect/fhir",
+];
+
+/// What texts in JSON are made of that have links, or what could be taken for one.
+const PIECES_OF_TEXTS: &[&str] = &[
+    ROOT,
+    LONGER,
+    SPELT[0],
+    SPELT[1],
+    SPELT[2],
+    "/A20047/STU3/1/gpconnect/fhir",
+    "url",
+    "u\\u0072l",
+    "\\\"",
+    "\\\"url\\\":\\\"",
+    "{\\\"url\\\":",
+    "\\\\",
+    "\\n",
+    "\\/",
+    "\\u0022",
+    ":",
+    ",",
+    "{",
+    " ",
+    "/Patient/1",
+    "x",
+];
+
+/// What stands between them, which makes hardly JSON.
+const PIECES_BETWEEN: &[&str] = &[
+    "{\"url\":\"",
+    "\",\"reference\" : \"",
+    "\"u\\u0072l\":\"",
+    "\"text\":\"",
+    "\",\"x\\\"url\":\"",
+    "\"",
+    "\",\"",
+    "\":\"",
+    "\\",
+    "}",
+    "\n\t",
+];
+
+/// A text in JSON, as it is written.
+fn written() -> impl Strategy<Value = String> {
+    vec(select(PIECES_OF_TEXTS), 0..4).prop_map(|pieces| format!("\"{}\"", pieces.concat()))
+}
+
+/// JSON of members with a text or a list of texts each.
+fn members() -> impl Strategy<Value = String> {
+    let name =
+        prop_oneof![select(vec!["\"url\"", "\"u\\u0072l\""]).prop_map(str::to_owned), written()];
+    let blank = || select(vec!["", " ", "\n\t", "                "]);
+    let one = written();
+    let list = vec(written(), 0..3).prop_map(|texts| format!("[{}]", texts.join(", ")));
+    let member = (name, blank(), blank(), prop_oneof![3 => one, 1 => list], blank());
+    let member =
+        member.prop_map(|(name, a, b, value, c)| format!("{{{a}{name}{a}:{b}{value}{c}}}"));
+    vec(member, 0..8).prop_map(|members| format!("[{}]", members.join(",")))
+}
+
+const PIECES_OF_XML: &[&str] = &[
+    ROOT,
+    LONGER,
+    "https:&#x2F;/gp.example/A20047/STU3/1/gpconnect/fhir",
+    "&#104;ttps://gp.example:443/A20047/STU3/1/gpconnect/fhir",
+    "HTTPS://GP.EXAMPLE/A20047/STU3/1/gpconnect/fhir",
+    "/A20047/STU3/1/gpconnect/fhir",
+    "<url value=\"",
+    "<f:reference id='x' value = '",
+    "<extension url=\"",
+    "<url",
+    " value=",
+    "<p>",
+    "<",
+    ">",
+    "/>",
+    "\"",
+    "'",
+    "<!--",
+    "-->",
+    "<![CDATA[",
+    "]]>",
+    "<?x",
+    "?>",
+    "<!DOCTYPE",
+    "&",
+    "&#",
+    "&#x2F;",
+    "!",
+    "?",
+    "=",
+    " ",
+    "/Patient/1",
+    "x",
+];
 
 /// Texts that begin with a service root, nearly do, or hold one.
 fn text() -> impl Strategy<Value = String> {
@@ -381,6 +542,39 @@ proptest! {
         for format in [Format::Json, Format::Xml] {
             prop_assert_eq!(rewritten(&body, format, &parts), body.clone());
         }
+    }
+
+    /// However it is written.
+    #[test]
+    fn a_leap_misses_no_link_in_json(body in members(), parts in vec(1_usize..90, 1..8)) {
+        let out = text_of(rewritten(body.as_bytes(), Format::Json, &parts));
+        let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        prop_assert_eq!(read(&out), with_links(read(&body)));
+        prop_assert_eq!(out, text_of(rewritten(body.as_bytes(), Format::Json, &[body.len()])));
+    }
+
+    /// What is no JSON may have a link or not: a root may change, and nothing else.
+    #[test]
+    fn of_what_is_hardly_json_roots_change_only(
+        pieces in vec(prop_oneof![select(PIECES_OF_TEXTS), select(PIECES_BETWEEN)], 0..40),
+        parts in vec(1_usize..90, 1..8),
+    ) {
+        let body = pieces.concat();
+        let out = text_of(rewritten(body.as_bytes(), Format::Json, &parts));
+        let longer = [ROOT, "/structured"].concat();
+        let back = |text: String| SPELT.iter().fold(text, |text, spelt| text.replace(spelt, ROOT));
+        let out = out.replace(OTHER, &longer).replace(GATEWAY, ROOT);
+        prop_assert_eq!(back(out), back(body));
+    }
+
+    /// Whatever a leap passes over, a walk finds no link in.
+    #[test]
+    fn a_leap_misses_no_link_in_xml(
+        pieces in vec(select(PIECES_OF_XML), 0..40), parts in vec(1_usize..90, 1..8),
+    ) {
+        let body = pieces.concat();
+        let out = rewritten(body.as_bytes(), Format::Xml, &parts);
+        prop_assert_eq!(text_of(out), text_of(walked_xml(body.as_bytes())));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::contract::{Check, Stage};
 
 impl Reason {
     /// The check that it fails.
+    #[expect(clippy::too_many_lines, reason = "a table: one row a reason")]
     #[rustfmt::skip]
     pub const fn check(&self) -> Check {
         match self {
@@ -52,6 +53,7 @@ impl Reason {
             Self::GpConnectDisabled => Check::GpConnectSwitch,
             Self::CapabilityDisabled(_) => Check::CapabilitySwitch,
             Self::SwitchedOff(_) => Check::GatewaySwitch,
+            Self::RequestLoop => Check::Hops,
             Self::BodyTooLong { .. } => Check::BodySize,
             Self::BodyTimeout { .. } => Check::BodyDeadline,
             Self::BodyBroken(_) => Check::BodyFraming,

@@ -117,9 +117,10 @@ fn of_token() -> Vec<Reason> {
     reasons
 }
 
-fn of_provider() -> [Reason; 15] {
+fn of_provider() -> [Reason; 16] {
     let url = || "https://gp.example/A20047/STU3/1/gpconnect/Slot".into();
     [
+        Reason::RequestLoop,
         Reason::BodyTooLong { limit: 65_536 },
         Reason::BodyTimeout { seconds: 30 },
         Reason::BodyBroken("a chunk has an extension"),

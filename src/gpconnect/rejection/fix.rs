@@ -47,6 +47,9 @@ impl Reason {
                 "Wait, then send the request again; at most three times."
             }
             Self::MethodNotCarried => "Use GET, POST or PUT, as the interaction says.",
+            Self::RequestLoop => {
+                "Tell the operators of the gateways: each passes the request on to the next, and the last to the first."
+            }
             Self::TargetAmbiguous(_) => {
                 "Send the path as GP Connect writes it: no dot segments, no backslash, no encoded slash."
             }

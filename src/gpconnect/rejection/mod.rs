@@ -86,7 +86,8 @@ pub enum Reason {
     GpConnectDisabled,
     CapabilityDisabled(Capability),
     SwitchedOff(SwitchKind),
-    // Stage 9, the body.
+    // Stage 9, hops and body.
+    RequestLoop,
     BodyTooLong { limit: usize },
     BodyTimeout { seconds: u64 },
     BodyBroken(&'static str),
@@ -264,6 +265,7 @@ impl Reason {
             Self::GpConnectDisabled         => Answer(403, Forbidden,    ACCESS_DENIED,    "gp_connect_disabled"),     // A-403-DIS
             Self::CapabilityDisabled(_)     => Answer(403, Forbidden,    ACCESS_DENIED,    "capability_disabled"),     // A-403-DIS
             Self::SwitchedOff(_)            => Answer(403, Forbidden,    ACCESS_DENIED,    "switched_off"),            // A-403-DIS
+            Self::RequestLoop               => Answer(508, Processing,   INTERNAL,         "request_loop"),            // RFC 5842
             Self::BodyTooLong { .. }        => Answer(413, TooLong,      BAD_REQUEST,      "body_too_long"),
             Self::BodyTimeout { .. }        => Answer(408, Timeout,      BAD_REQUEST,      "body_timeout"),
             Self::BodyBroken(_)             => Answer(400, Invalid,      BAD_REQUEST,      "body_broken"),             // A-400-HDR

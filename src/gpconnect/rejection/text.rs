@@ -43,6 +43,11 @@ impl Reason {
             Self::AnswerNotFhir { status } => {
                 format!("Provider answered {status} without an OperationOutcome")
             }
+            Self::RequestLoop => {
+                "Request goes in a circle: by its Via it has passed more than three \
+                                  gateways of this kind"
+                    .into()
+            }
             Self::BodyTooLong { limit } => format!("Request body exceeds {limit} bytes"),
             Self::BodyBroken(fault) => format!("Request body is malformed: {fault}"),
             Self::GatewayFault { reference } => format!("Gateway fault, reference {reference}"),

@@ -17,6 +17,7 @@ mod identifiers;
 mod json;
 pub mod mint;
 mod resource;
+mod said;
 
 pub use audience::{AudienceMatch, AudiencePolicy};
 pub use check::{Observed, Terms, check};
@@ -26,6 +27,7 @@ pub use given::{Given, Text};
 pub use identifiers::Identifiers;
 pub use json::First;
 pub use resource::{Device, HumanName, Identifier, OneOrMany, Organization, Practitioner, Record};
+pub use said::{Item, Said};
 
 /// Tokens live exactly this long, measured from their own `iat`: the consumer's clock wrote both
 /// claims, so their difference is free of skew.

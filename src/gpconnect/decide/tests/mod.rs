@@ -38,6 +38,7 @@ fn consumer(asid: &str, mode: Mode) -> Consumer {
     Consumer {
         asid: asid.parse().unwrap(),
         organisation: "RXX01".parse().unwrap(),
+        organisation_name: "Northern Hospital".into(),
         party_key: None,
         host_names: vec![],
         interactions: InteractionSet::of_1_2_7(),
@@ -63,7 +64,7 @@ fn policy(change: impl FnOnce(&mut Practice, &mut Vec<Consumer>)) -> Policy {
         ods_code: "A20047".parse().unwrap(),
         name: "The Avenue Surgery".into(),
         endpoints,
-        enablement: Enablement { gp_connect: true, capabilities },
+        enablement: Enablement { gp_connect: true, capabilities, ..Enablement::default() },
     };
     let mut consumers =
         vec![consumer("200000000359", Mode::Transparent), consumer("200000000360", Mode::Assist)];

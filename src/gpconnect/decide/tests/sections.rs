@@ -527,7 +527,7 @@ fn each_interaction_obeys_its_switch() {
 #[test]
 fn neighbours_are_carried_where_configured() {
     let capabilities = Capability::ALL.into_iter().collect();
-    let on = Enablement { gp_connect: true, capabilities };
+    let on = Enablement { gp_connect: true, capabilities, ..Enablement::default() };
     for id in InteractionId::all() {
         let given = of_any_version(id, on);
         assert_eq!(given.words(), [""; 0], "{}", id.short());
@@ -544,7 +544,7 @@ fn neighbours_are_carried_where_configured() {
 #[test]
 fn the_structured_migration_is_spared_its_segment() {
     let capabilities = Capability::ALL.into_iter().collect();
-    let on = Enablement { gp_connect: true, capabilities };
+    let on = Enablement { gp_connect: true, capabilities, ..Enablement::default() };
     for (path, words) in [
         ("gpconnect/Patient/$gpc.migratestructuredrecord", vec![]),
         ("gpconnect/structured/Patient/$gpc.migratestructuredrecord", vec![]),

@@ -44,6 +44,7 @@ fn sender() -> Consumer {
     Consumer {
         asid: "200000000359".parse().unwrap(),
         organisation: "RXX01".parse().unwrap(),
+        organisation_name: "Northern Hospital".into(),
         party_key: None,
         host_names: vec![],
         interactions: InteractionSet::of_1_2_7(),
