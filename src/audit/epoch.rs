@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::PathBuf,
     time::Instant,
 };
@@ -16,12 +16,16 @@ use super::{
     age::{self, Recipient},
     place::Place,
     record::{Body, begun},
+    reserve::Reserve,
     segment::{self, Head, Line, Previous},
     tree::{self, Edge},
 };
 
 /// The key that the sealed parts of a segment's records are encrypted with.
 pub(super) type DataKey = Zeroizing<[u8; 32]>;
+
+/// How long the tag of what is sealed is.
+const TAG: usize = 16;
 
 /// The nonce for a record. No two records of a segment share one, and each segment has a key of its
 /// own, which is never used again after a fault.
@@ -40,6 +44,8 @@ pub(super) struct Start<'s> {
     pub(super) open: Vec<Place>,
     /// All before this was removed.
     pub(super) removed: Option<Place>,
+    /// What it is to be written to when there is no room for more files.
+    pub(super) reserve: Option<&'s mut Reserve>,
 }
 
 /// An epoch that records are added to.
@@ -48,6 +54,9 @@ pub(super) struct Epoch {
     number: u64,
     /// The segment that is written, locked: it tells others that this epoch is being written.
     file: File,
+    /// Its name, and what the system knows it by.
+    name: String,
+    identity: (u64, u64),
     tree: Edge,
     /// The trace of the last record.
     last: String,
@@ -57,26 +66,32 @@ pub(super) struct Epoch {
 }
 
 /// AES-256-GCM with the key of a segment, which is set up once: that costs more than a record does.
-struct Sealer(CipherCtx);
+struct Sealer {
+    context: CipherCtx,
+    /// What was sealed last: its room is used again.
+    sealed: Vec<u8>,
+}
 
 impl Sealer {
     fn new(key: &DataKey) -> io::Result<Self> {
         let mut context = CipherCtx::new()?;
         context.encrypt_init(Some(Cipher::aes_256_gcm()), Some(&**key), None)?;
-        Ok(Self(context))
+        Ok(Self { context, sealed: Vec::new() })
     }
 
     /// Encrypts a part of the record at `place`. The place is authenticated with it, so that no two
     /// can be exchanged.
-    fn seal(&mut self, place: Place, part: &[u8]) -> io::Result<Vec<u8>> {
-        let (context, mut tag) = (&mut self.0, [0; 16]);
+    fn seal(&mut self, place: Place, part: &[u8]) -> io::Result<&[u8]> {
+        let Self { context, sealed } = self;
         context.encrypt_init(None, None, Some(&nonce(place.seq)))?;
         context.cipher_update(place.to_string().as_bytes(), None)?;
-        let mut sealed = Vec::with_capacity(part.len() + tag.len() + 1);
-        context.cipher_update_vec(part, &mut sealed)?;
-        context.cipher_final_vec(&mut sealed)?;
-        context.tag(&mut tag)?;
-        sealed.extend_from_slice(&tag);
+        // The tag follows what is encrypted, which is as long as it was; nothing is left for the end.
+        sealed.clear();
+        sealed.resize(part.len() + TAG, 0);
+        let (text, tag) = sealed.split_at_mut(part.len());
+        context.cipher_update(part, Some(text))?;
+        context.cipher_final(&mut [])?;
+        context.tag(tag)?;
         Ok(sealed)
     }
 }
@@ -97,10 +112,15 @@ impl Epoch {
     }
 
     fn begin_at(start: Start<'_>, place: Place) -> io::Result<Self> {
-        let file = create(&start.folder, place)?;
+        let file = match start.reserve {
+            Some(reserve) => reserve.become_segment(place.epoch)?,
+            None => create(&start.folder, place)?,
+        };
         let mut epoch = Self {
             folder: start.folder,
             number: start.number,
+            name: segment::name(place),
+            identity: identity(&file.metadata()?),
             file,
             tree: Edge::default(),
             last: segment::no_trace(),
@@ -144,6 +164,7 @@ impl Epoch {
     ) -> io::Result<()> {
         let place = Place { epoch: self.number, seq: self.tree.size() };
         self.file = create(&self.folder, place)?;
+        (self.name, self.identity) = (segment::name(place), identity(&self.file.metadata()?));
         (self.segment_bytes, self.segment_since) = (0, Instant::now());
         let removed = removed.map(|place| place.to_string());
         self.write_head("segment", Head { removed, ..Head::default() }, recipients, open)
@@ -192,7 +213,7 @@ impl Epoch {
         if !body.sealed.is_empty() {
             let sealed = self.sealer.seal(place, &body.sealed)?;
             out.extend_from_slice(b",\"sealed\":\"");
-            base64_simd::STANDARD.encode_append(&sealed, out);
+            base64_simd::STANDARD.encode_append(sealed, out);
             out.push(b'"');
         }
         out.push(b'}');
@@ -203,6 +224,27 @@ impl Epoch {
         Ok(place)
     }
 
+    /// Looks whether the segment that is written is where it was made.
+    ///
+    /// # Errors
+    /// What is there in its place, or what the system said.
+    pub(super) fn look(&self) -> io::Result<()> {
+        let what = match fs::symlink_metadata(self.folder.join(&self.name)) {
+            Ok(about) if identity(&about) == self.identity => return Ok(()),
+            Ok(_) => "another file is in its place".to_owned(),
+            Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
+                "it was removed, or moved with its folder".to_owned()
+            }
+            Err(fault) => fault.to_string(),
+        };
+        Err(io::Error::other(format!("{}: {what}", self.name)))
+    }
+
+    /// Gives back the room that its file has and does not need.
+    pub(super) fn trim(&self) -> io::Result<()> {
+        self.file.set_len(self.file.metadata()?.len())
+    }
+
     /// Writes lines and waits until they are durable.
     pub(super) fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         self.file.write_all(lines)?;
@@ -210,6 +252,10 @@ impl Epoch {
         self.segment_bytes += lines.len();
         Ok(())
     }
+}
+
+fn identity(about: &fs::Metadata) -> (u64, u64) {
+    (about.dev(), about.ino())
 }
 
 fn create(folder: &std::path::Path, first: Place) -> io::Result<File> {

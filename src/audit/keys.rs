@@ -6,7 +6,7 @@ use std::{
     fmt,
     fs::{self, File},
     io::{self, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -20,7 +20,7 @@ use super::{
     age::{Identity, Recipient},
     note::Signer,
 };
-use crate::config::{Audit, read_file};
+use crate::config::{Audit, is_private, read_file};
 
 /// What stands before the bytes of a search key in its file.
 const SEARCH: &str = "AUDIT-SEARCH-KEY-1+";
@@ -95,18 +95,14 @@ impl SearchKey {
         hash(self) == hash(other)
     }
 
-    /// The hash of a text, in hexadecimal.
+    /// The hash of a text, in base64 without padding.
     pub fn hash(&self, subject: Subject, text: &[&str]) -> String {
         let mut mac = self.0.clone().chain_update(subject.word()).chain_update([0]);
         text.iter().for_each(|part| mac.update(part.as_bytes()));
         let hash = mac.finalize().into_bytes();
         // Half of it tells a hundred million people apart, and is half the size in each record.
-        hash.iter().take(16).fold(String::with_capacity(32), |mut text, byte| {
-            for digit in [byte >> 4, byte & 15] {
-                text.push(char::from_digit(digit.into(), 16).unwrap_or_default());
-            }
-            text
-        })
+        let (half, _) = hash.split_at(16);
+        base64_simd::STANDARD_NO_PAD.encode_to_string(half)
     }
 }
 
@@ -182,20 +178,6 @@ pub fn secret(path: &Path) -> Result<Zeroizing<String>, String> {
     Ok(text)
 }
 
-/// The same, of a file that is no key of the journal.
-pub(super) fn guarded(path: &Path) -> Result<Zeroizing<String>, String> {
-    let text = Zeroizing::new(read_file(path)?);
-    is_private(path)?;
-    Ok(text)
-}
-
-/// Whether others can't reach a file.
-pub(super) fn is_private(path: &Path) -> Result<(), String> {
-    let mode = fs::metadata(path).map_or(0, |about| about.permissions().mode());
-    let reached = || format!("can be reached by others; chmod 600 {}", path.display());
-    (mode & 0o027 == 0).then_some(()).ok_or_else(reached)
-}
-
 fn recipients(path: &Path) -> Result<Vec<Recipient>, String> {
     let text = read_file(path).map_err(|problem| {
         format!("{problem}; gpconnect-gateway audit keys makes the keys of a journal")
@@ -247,6 +229,8 @@ pub fn make(folder: &Path, name: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn settings(folder: &Path) -> Audit {
@@ -300,7 +284,7 @@ mod tests {
         };
         let (one, other) = (read(1), read(2));
         let hash = one.hash(Subject::NhsNumber, &["9000000009"]);
-        assert_eq!(hash.len(), 32);
+        assert_eq!(hash.len(), 22);
         assert_eq!(hash, one.hash(Subject::NhsNumber, &["90000", "00009"]));
         assert_ne!(hash, one.hash(Subject::User, &["9000000009"]));
         assert_ne!(hash, other.hash(Subject::NhsNumber, &["9000000009"]));

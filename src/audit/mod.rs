@@ -4,7 +4,7 @@
 //! A request's own thread encodes its [`record`] and puts it into the [`queue`]; the one thread of
 //! the [`writer`] gives records their place in an [`epoch`] and makes them durable together. An epoch
 //! is a tree ([`tree`]) over lines in files ([`segment`], [`lines`]), of which signed [`checkpoint`]s
-//! leave the machine ([`witness`]). Closed segments are compressed ([`seal`]), and removed when they
+//! leave the machine ([`witness`]). Room for the ends of requests is kept when the disk is full ([`reserve`]). Closed segments are compressed ([`seal`]), and removed when they
 //! are not to be kept ([`retention`]). [`verify`] needs nothing but the files and a public key. What a
 //! caller wrote is encrypted with a key that only others can open ([`age`]); [`keys`] are files.
 //!
@@ -14,6 +14,7 @@ pub mod age;
 mod call;
 pub mod checkpoint;
 mod epoch;
+mod home;
 pub mod keys;
 pub mod lines;
 pub mod note;
@@ -24,8 +25,10 @@ pub mod read;
 pub mod record;
 mod recovery;
 mod refusals;
+mod reserve;
 mod retention;
 mod seal;
+mod sealed;
 pub mod search;
 pub mod segment;
 pub mod signpost;
@@ -33,6 +36,7 @@ pub mod signpost;
 mod tests;
 pub mod tree;
 pub mod verify;
+mod waking;
 mod witness;
 mod writer;
 
@@ -49,7 +53,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use gpconnect::{names::Asid, patients::Known};
-use tokio::sync::oneshot;
+use tokio::{runtime::Handle, sync::oneshot};
 use tracing::{error, info};
 
 pub use call::{Call, Stranger};
@@ -64,7 +68,9 @@ use epoch::{Epoch, Start};
 use keys::{KeyFault, Keys};
 use queue::{Entry, Queue};
 use record::{Certificate, Request};
+use recovery::Found;
 use refusals::{Caller, Flooding};
+use reserve::Reserve;
 use retention::Rule;
 use seal::Sealer;
 use segment::{End, Previous};
@@ -147,15 +153,9 @@ impl Journal {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(fault)?;
         let found = recovery::look(folder).map_err(fault)?;
         found.previous.iter().for_each(|previous| tell(folder, previous));
-        let epoch = Epoch::begin(Start {
-            folder: folder.clone(),
-            number: found.next,
-            recipients: &keys.recipients,
-            previous: found.previous,
-            open: found.open.iter().copied().collect(),
-            removed: found.removed,
-        });
-        let mut epoch = epoch.map_err(fault)?;
+        let shown = telemetry.metrics.audit.reserve_held.clone();
+        let mut reserve = Reserve::new(folder.clone(), settings.reserve_bytes as u64, shown);
+        let mut epoch = begin(folder, &found, &keys, &mut reserve).map_err(fault)?;
         let first_epoch = epoch.number();
         close_open(&mut epoch, &found.open).map_err(fault)?;
         let witness = Witness::start(settings, &telemetry);
@@ -164,7 +164,7 @@ impl Journal {
         let rule = Rule { keep: settings.keep, keep_bytes };
         let sealer = Sealer::start(folder.clone(), rule, found.removed, Arc::clone(&telemetry));
         let sealer = sealer.map_err(NotOpened::Threads)?;
-        let beside = Beside { witness, sealer };
+        let beside = Beside { witness, sealer, reserve };
         let queue = Arc::new(Queue::new());
         let keys = Arc::new(ArcSwap::from_pointee(keys));
         let (shared, wanted) = (Arc::clone(&queue), Arc::clone(&keys));
@@ -175,6 +175,12 @@ impl Journal {
         let writer = thread::Builder::new().name("audit".into()).spawn(move || writer.run());
         let writer = Mutex::new(Some(writer.map_err(NotOpened::Threads)?));
         Ok(Self { queue, keys, flooding, first_epoch, tickets: AtomicU64::new(0), writer })
+    }
+
+    /// Names the runtime that carries requests, so that those whose intents are durable go on there
+    /// without delay.
+    pub fn wake_on(&self, runtime: &Handle) {
+        self.queue.waking.on(runtime);
     }
 
     /// Puts down that a request is about to be sent. None when too much waits already.
@@ -283,6 +289,26 @@ fn tell(folder: &Path, previous: &Previous) {
         End::Cut | End::Failed => {
             info!(%folder, epoch, records, "audit journal had not been closed");
         }
+    }
+}
+
+/// Begins an epoch; where there is no room, in the reserve that a gateway left behind.
+fn begin(folder: &Path, found: &Found, keys: &Keys, reserve: &mut Reserve) -> io::Result<Epoch> {
+    let start = |reserve| Start {
+        folder: folder.to_owned(),
+        number: found.next,
+        recipients: &keys.recipients,
+        previous: found.previous.clone(),
+        open: found.open.iter().copied().collect(),
+        removed: found.removed,
+        reserve,
+    };
+    match Epoch::begin(start(None)) {
+        Err(fault) if reserve::is_full(&fault) && reserve.hold().is_ok() => {
+            let begun = Epoch::begin(start(Some(reserve)));
+            begun.inspect(|epoch| reserve.become_checkpoints(epoch.number()))
+        }
+        begun => begun,
     }
 }
 

@@ -16,13 +16,10 @@ use openssl::ssl::SslConnector;
 use tokio::runtime::{Builder, Runtime};
 use tracing::info;
 
-use super::{
-    keys::{KeyFault, guarded, is_private},
-    segment,
-};
+use super::{keys::KeyFault, segment};
 use crate::{
-    config::{Audit, Witness},
-    https::{self, ClientFiles, NoTls},
+    config::{Audit, Witness, read_secret},
+    https::{self, ClientFiles},
 };
 
 /// What a checkpoint is said to be, as c2sp.org/tlog-tiles has it served.
@@ -44,6 +41,8 @@ pub(super) struct Sheet {
 
 /// A place that checkpoints go to.
 pub(super) enum Outlet {
+    /// The journal's own folder.
+    Journal(PathBuf),
     Folder(PathBuf),
     Log,
     Post(Box<Post>),
@@ -72,9 +71,14 @@ impl Outlet {
     /// # Errors
     /// What went wrong.
     pub(super) fn put(&mut self, sheet: &Sheet) -> Result<(), String> {
+        let unwritten = |folder: &Path, fault: io::Error| {
+            format!("can't be written: {fault}; {}", folder.display())
+        };
         match self {
-            Self::Folder(folder) => append(folder, sheet)
-                .map_err(|fault| format!("can't be written: {fault}; {}", folder.display())),
+            Self::Journal(folder) => {
+                beside_segments(folder, sheet).map_err(|fault| unwritten(folder, fault))
+            }
+            Self::Folder(folder) => append(folder, sheet).map_err(|fault| unwritten(folder, fault)),
             Self::Log => {
                 info!(checkpoint = sheet.note.trim_end(), "audit checkpoint");
                 Ok(())
@@ -87,10 +91,20 @@ impl Outlet {
     pub(super) fn pause(&self, failures: u32) -> Duration {
         match (self, failures) {
             (_, 0) => Duration::ZERO,
-            (Self::Folder(_) | Self::Log, _) => PAUSE,
+            (Self::Journal(_) | Self::Folder(_) | Self::Log, _) => PAUSE,
             (Self::Post(_), _) => (PAUSE * (1 << failures.min(7) >> 1)).min(LONGEST_PAUSE),
         }
     }
+}
+
+/// Checkpoints stand beside what they cover, and in no other folder that is in its place.
+fn beside_segments(folder: &Path, sheet: &Sheet) -> io::Result<()> {
+    let is_begun = fs::exists(folder.join(segment::checkpoints_name(sheet.epoch)))?;
+    if !is_begun && !segment::list(folder)?.contains_key(&sheet.epoch) {
+        let what = format!("there is no segment of epoch {}", sheet.epoch);
+        return Err(io::Error::new(io::ErrorKind::NotFound, what));
+    }
+    append(folder, sheet)
 }
 
 fn append(folder: &Path, sheet: &Sheet) -> io::Result<()> {
@@ -153,7 +167,7 @@ impl Credentials {
         headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
         if let Some(path) = &settings.token {
             let fault = |why: String| ("token_file", path.clone(), why);
-            let token = guarded(path).map_err(fault)?;
+            let token = read_secret(path).map_err(fault)?;
             let mut bearer = HeaderValue::try_from(["Bearer ", token.trim()].concat())
                 .ok()
                 .filter(|_| is_token(token.trim()))
@@ -174,27 +188,8 @@ fn is_token(text: &str) -> bool {
 
 fn connector(settings: &Witness) -> Result<SslConnector, Fault> {
     let (certificate, key) = settings.certificate.clone().unzip();
-    if let Some(path) = &key {
-        is_private(path).map_err(|why| ("key", path.clone(), why))?;
-    }
     let files = ClientFiles { certificate, key, authorities: settings.authorities.clone() };
-    https::connector(&files).map_err(|fault| match fault {
-        NoTls::File { path, problem } => {
-            let is = |file: &Option<PathBuf>| file.as_ref() == Some(&path);
-            let name = if is(&files.authorities) {
-                "authorities"
-            } else if is(&files.key) {
-                "key"
-            } else {
-                "certificate"
-            };
-            (name, path, problem)
-        }
-        NoTls::Unusable(fault) => {
-            let why = format!("and its key can't be used together: {fault}");
-            ("certificate", files.certificate.clone().unwrap_or_default(), why)
-        }
-    })
+    files.open()
 }
 
 /// What is wrong with the files of witnesses.

@@ -12,13 +12,13 @@ use std::{
 use crossbeam_queue::ArrayQueue;
 use tokio::sync::oneshot;
 
-use super::{record::Body, refusals::Caller};
+use super::{record::Body, refusals::Caller, waking::Waking};
 
 /// How much may wait. Outcomes may take all of it, intents half, refusals a quarter: what was
 /// admitted can always be recorded.
 const ROOM: usize = 16_384;
 /// So many waiters start a commit at once.
-pub(super) const TOGETHER: usize = 64;
+pub(super) const TOGETHER: usize = 256;
 
 /// Something to be written.
 #[derive(Debug)]
@@ -50,6 +50,8 @@ pub(super) struct Queue {
     wake_at: AtomicUsize,
     closing: AtomicBool,
     writer: OnceLock<Thread>,
+    /// The way back, to those who wait for what was written.
+    pub(super) waking: Waking,
 }
 
 impl Queue {
@@ -60,6 +62,7 @@ impl Queue {
             wake_at: AtomicUsize::new(usize::MAX),
             closing: AtomicBool::new(false),
             writer: OnceLock::new(),
+            waking: Waking::default(),
         }
     }
 

@@ -13,7 +13,7 @@ use super::{
     lines::{Lines, Piece},
     note::{self, Verifier},
     place::Place,
-    recovery,
+    recovery, sealed,
     segment::{self, Line, Segment},
     tree::{self, Hash, Tail},
 };
@@ -157,7 +157,7 @@ impl Opener {
         let key = self.key.as_ref()?;
         let cipher = Cipher::aes_256_gcm();
         let open = decrypt_aead(cipher, &**key, Some(&nonce), about.as_bytes(), sealed, tag);
-        serde_json::from_slice(&open.ok()?).ok()
+        serde_json::from_slice(&open.ok()?).ok().map(sealed::opened)
     }
 }
 

@@ -14,15 +14,16 @@ use gpconnect::{
     decide::Filled,
     interaction::InteractionId,
     names::{Asid, OdsCode, TokenId, TraceId},
-    patients::{Known, Patient, Patients},
+    patients::{Known, Patients},
     rejection::Reason,
-    token::{self, Claims, Given, Identifiers, OneOrMany, Payload, Text},
+    token::{Item, Said},
 };
 
-use serde::Serialize;
-
-use super::keys::{Keys, SearchKey, Subject};
-use crate::telemetry::{Object, Record};
+use super::{
+    keys::{Keys, SearchKey, Subject},
+    sealed::{self, digits},
+};
+use crate::telemetry::{Object, Own, Record};
 
 /// The version of the schema that records are written in (`docs/audit.md`).
 pub const VERSION: u64 = 1;
@@ -48,8 +49,10 @@ pub struct Request<'r> {
     pub trace_id: TraceId,
     /// The trace id as it was sent, when that is another.
     pub sent_trace_id: Option<&'r str>,
-    /// The listener that it came through.
+    /// The listener that it came through; empty where the gateway asks itself.
     pub listener: &'r str,
+    /// What the gateway asks for of its own accord, where it does.
+    pub own: Option<Own>,
     /// The caller's address.
     pub client: Option<IpAddr>,
     /// The caller's certificate, when it has an accepted one.
@@ -68,6 +71,9 @@ pub struct Request<'r> {
     pub verb: &'r str,
     /// Path and query: behind the service root where that is known, else as they were sent.
     pub path: &'r str,
+    /// `Ssp-From`, `Ssp-To` and `Ssp-InteractionID` as they were sent, of one that is refused: what is
+    /// wrong with it may be one of them.
+    pub sent: [Option<&'r str>; 3],
     /// What was filled in for the consumer.
     pub filled: Filled,
     /// What is wrong with it but only reported.
@@ -76,8 +82,8 @@ pub struct Request<'r> {
     pub patients: &'r Patients,
     /// The issuer of its access token, and that token's id.
     pub access: (Option<&'r str>, Option<TokenId>),
-    /// The claims of its token.
-    pub claims: Option<&'r Payload>,
+    /// What its token says.
+    pub said: Option<&'r Said>,
     /// The snapshot that decided it.
     pub generation: u64,
     /// How old the directory was by which it was decided.
@@ -103,14 +109,13 @@ fn monotonic() -> u128 {
 
 /// The record of a request that is let pass, before anything of it is sent.
 pub fn intent(request: &Request<'_>, key: &SearchKey) -> Body {
-    let claims = request.claims.and_then(|payload| token::read(payload).ok());
     let mut clear = begun(request.at);
-    describe(request, claims.as_ref(), key, &mut clear);
+    describe(request, key, &mut clear);
     // That of a refusal says so at its end.
     let (issuer, token_id) = &request.access;
     issuer.iter().for_each(|name| clear.text("issuer", name));
     token_id.iter().for_each(|id| clear.word("jti", id.as_str()));
-    Body { clear: clear.into_members(), sealed: sealed(request, claims.as_ref()) }
+    Body { clear: clear.into_members(), sealed: sealed::of(request) }
 }
 
 /// The record of how a request ended that was let pass.
@@ -120,53 +125,43 @@ pub fn outcome(record: &Record<'_>, service_root: &str, known: &[Known], key: &S
     ended(record, &mut clear);
     let mut sealed = Vec::new();
     if !known.is_empty() {
-        let (hashes, texts) = learned(service_root, known, key);
-        clear.json("learned", &hashes);
         let mut told = Object::with_room(128);
-        told.json("learned", &texts);
+        learned(service_root, known, key, &mut clear, &mut told);
         sealed = told.into_line();
         sealed.pop();
     }
     Body { clear: clear.into_members(), sealed }
 }
 
-/// Which patient has which id at a provider.
-#[derive(Serialize)]
-struct Learned {
-    nhs_number: String,
-    resource: String,
-}
-
-/// What an answer told of patients: as keyed hashes, and in full.
-fn learned(service_root: &str, known: &[Known], key: &SearchKey) -> (Vec<Learned>, Vec<Learned>) {
+/// Which patient has which id at a provider, as an answer told it: as keyed hashes, and in full.
+fn learned(
+    service_root: &str,
+    known: &[Known],
+    key: &SearchKey,
+    clear: &mut Object,
+    sealed: &mut Object,
+) {
     let pairs =
-        known.iter().flat_map(|known| known.numbers.iter().map(move |number| (known, number)));
-    let each = |(known, number): (&Known, &Patient)| {
-        let (id, number) = (known.id.expose(), digits(number));
-        let resource = [service_root, "/", "Patient/", id];
-        let hashes = Learned {
-            nhs_number: key.hash(Subject::NhsNumber, &[number]),
-            resource: key.hash(Subject::Resource, &resource),
-        };
-        (hashes, Learned { nhs_number: number.to_owned(), resource: resource.concat() })
-    };
-    pairs.map(each).unzip()
-}
-
-fn digits(patient: &Patient) -> &str {
-    match patient {
-        Patient::Number(number) => number.digits(),
-        Patient::Other(text) => text.expose(),
-    }
+        || known.iter().flat_map(|known| known.numbers.iter().map(move |number| (known, number)));
+    clear.objects("learned", pairs(), |to, (known, number)| {
+        to.word("nhs_number", &key.hash(Subject::NhsNumber, &[digits(number)]));
+        to.word(
+            "resource",
+            &key.hash(Subject::Resource, &[service_root, "/Patient/", known.id.expose()]),
+        );
+    });
+    sealed.objects("learned", pairs(), |to, (known, number)| {
+        to.text("nhs_number", digits(number));
+        to.text("resource", &[service_root, "/Patient/", known.id.expose()].concat());
+    });
 }
 
 /// The record of a request that was not let pass.
 pub fn refusal(request: &Request<'_>, record: &Record<'_>, key: &SearchKey) -> Body {
-    let claims = request.claims.and_then(|payload| token::read(payload).ok());
     let mut clear = begun(request.at);
-    describe(request, claims.as_ref(), key, &mut clear);
+    describe(request, key, &mut clear);
     ended(record, &mut clear);
-    Body { clear: clear.into_members(), sealed: sealed(request, claims.as_ref()) }
+    Body { clear: clear.into_members(), sealed: sealed::of(request) }
 }
 
 /// The record of a refusal before there was a request to speak of, of a caller that is known.
@@ -203,14 +198,12 @@ pub(super) fn begun(at: SystemTime) -> Object {
     clear
 }
 
-fn describe(
-    request: &Request<'_>,
-    claims: Option<&Claims<'_>>,
-    key: &SearchKey,
-    clear: &mut Object,
-) {
+fn describe(request: &Request<'_>, key: &SearchKey, clear: &mut Object) {
     clear.word("trace_id", request.trace_id.as_str());
-    clear.text("listener", request.listener);
+    match request.own {
+        Some(own) => clear.word("own", own.as_str()),
+        None => clear.text("listener", request.listener),
+    }
     request.client.iter().for_each(|client| clear.address("client", *client));
     request.certificate.iter().for_each(|certificate| certificate.write(clear));
     if let Some((asid, organisation)) = &request.consumer {
@@ -227,13 +220,13 @@ fn describe(
     clear.texts("filled", request.filled.names());
     clear.texts("reported", request.reported.iter().map(|reason| reason.check().name()));
     clear.word("patients", request.patients.word());
-    clear.nested("hashes", |hashes| hash(request, claims, key, hashes));
+    clear.nested("hashes", |hashes| hash(request, key, hashes));
     clear.number("generation", request.generation);
     clear.number("directory_age_s", request.directory_age.as_secs());
 }
 
 /// The keyed hashes by which the record is found.
-fn hash(request: &Request<'_>, claims: Option<&Claims<'_>>, key: &SearchKey, hashes: &mut Object) {
+fn hash(request: &Request<'_>, key: &SearchKey, hashes: &mut Object) {
     let patients = request.patients.iter();
     let numbers: Vec<_> =
         patients.map(|patient| key.hash(Subject::NhsNumber, &[digits(patient)])).collect();
@@ -241,7 +234,7 @@ fn hash(request: &Request<'_>, claims: Option<&Claims<'_>>, key: &SearchKey, has
     if let Some(((_, root), resource)) = request.provider.zip(resource(request.path)) {
         hashes.word(Subject::Resource.word(), &key.hash(Subject::Resource, &[root, "/", resource]));
     }
-    if let Some(user) = claims.and_then(|claims| claims.sub.text()) {
+    if let Some(user) = request.said.and_then(|said| said.text(Item::Sub)) {
         hashes.word(Subject::User.word(), &key.hash(Subject::User, &[user]));
     }
 }
@@ -263,6 +256,7 @@ fn ended(record: &Record<'_>, clear: &mut Object) {
     record.fault.iter().for_each(|fault| clear.word("fault", fault));
     record.note.iter().for_each(|note| clear.text("note", note));
     clear.word("origin", record.origin.as_str());
+    record.next_proxy.iter().for_each(|name| clear.text("next_proxy", name));
     record.cache.iter().for_each(|how| clear.word("cache", how.as_str()));
     record.issuer.iter().for_each(|name| clear.text("issuer", name));
     record.token.token_id.iter().for_each(|id| clear.word("jti", id.as_str()));
@@ -275,102 +269,30 @@ fn ended(record: &Record<'_>, clear: &mut Object) {
     clear.number("sent_bytes", record.sent);
 }
 
+/// Bytes in hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from(if value < 10 { b'0' + value } else { b'a' - 10 + value });
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
 impl Certificate<'_> {
     fn write(&self, clear: &mut Object) {
         clear.nested("certificate", |clear| {
             clear.text("subject", self.subject);
             clear.text("serial", self.serial);
-            let digits = self.sha256.iter().map(|byte| format!("{byte:02x}"));
-            clear.word("sha256", &digits.collect::<String>());
+            clear.word("sha256", &hex(&self.sha256));
         });
     }
-}
-
-/// What only those may read to whom the journal is sealed.
-fn sealed(request: &Request<'_>, claims: Option<&Claims<'_>>) -> Vec<u8> {
-    let mut sealed = Object::with_room(768);
-    sealed.text("verb", request.verb);
-    sealed.text("path", request.path);
-    request.sent_trace_id.iter().for_each(|sent| sealed.text("sent_trace_id", sent));
-    sealed.texts("patients", request.patients.iter().map(digits));
-    if let Patients::Unreadable(why) = request.patients {
-        sealed.text("patients_unreadable", why);
-    }
-    if let Some(claims) = claims {
-        write_claims(claims, &mut sealed);
-    }
-    let mut text = sealed.into_line();
-    text.pop();
-    text
-}
-
-const ODS_CODE: [&str; 2] = [
-    "https://fhir.nhs.uk/Id/ods-organization-code",
-    "http://fhir.nhs.net/Id/ods-organization-code",
-];
-const USER_ID: [&str; 2] =
-    ["https://fhir.nhs.uk/Id/sds-user-id", "http://fhir.nhs.net/sds-user-id"];
-
-/// Who the user is, of which organisation, at which device, as the token says it.
-fn write_claims(claims: &Claims<'_>, sealed: &mut Object) {
-    let text = |to: &mut Object, name: &'static str, given: &Given<Text<'_>>| {
-        given.text().iter().for_each(|text| to.text(name, text));
-    };
-    sealed.nested("user", |user| {
-        text(user, "sub", &claims.sub);
-        let Some(given) = claims.practitioner.value() else { return };
-        text(user, "id", &given.id);
-        write_name(given.name.value(), user);
-        if let Some(ids) = given.identifier.value() {
-            write_user_ids(ids, user);
-        }
-    });
-    sealed.nested("user_organisation", |to| {
-        let Some(given) = claims.organization.value() else { return };
-        text(to, "name", &given.name);
-        let code = given.identifier.value().and_then(|ids| ids.of(&ODS_CODE).ok());
-        code.iter().for_each(|code| to.text("ods_code", code));
-    });
-    sealed.nested("device", |to| {
-        let Some(given) = claims.device.value() else { return };
-        text(to, "model", &given.model);
-        text(to, "version", &given.version);
-        if let Some(id) = given.identifier.value().and_then(|ids| ids.first().value()) {
-            text(to, "system", &id.system);
-            text(to, "id", &id.value);
-        }
-    });
-    text(sealed, "iss", &claims.iss);
-    text(sealed, "reason", &claims.reason_for_request);
-    text(sealed, "scope", &claims.requested_scope);
-    // The token can name no other (gp-connect 12).
-    sealed.word("authority", "same as user");
-}
-
-fn write_name(name: Option<&OneOrMany<token::HumanName<'_>>>, user: &mut Object) {
-    let Some(name) = name.and_then(|names| names.first.value()) else { return };
-    let first = |given: Option<&Given<Text<'_>>>| given.and_then(Given::text).map(str::to_owned);
-    let family = first(name.family.value().map(|family| &family.first));
-    let given = first(name.given.value().map(|given| &given.first));
-    let prefix = first(name.prefix.value().map(|prefix| &prefix.first));
-    family.iter().for_each(|family| user.text("family", family));
-    given.iter().for_each(|given| user.text("given", given));
-    prefix.iter().for_each(|prefix| user.text("prefix", prefix));
-}
-
-fn write_user_ids(ids: &Identifiers<'_>, user: &mut Object) {
-    ids.of(&USER_ID).iter().for_each(|id| user.text("sds_user_id", id));
-    let role = ids.role_profile().ok().flatten();
-    role.iter().for_each(|role| user.text("role_profile", role));
-    // A role profile is of a smartcard (gp-connect 7.2).
-    user.flag("smartcard", role.is_some());
-    ids.local().iter().for_each(|local| user.text("local_id", local));
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::UNIX_EPOCH;
 
+    use gpconnect::{
+        patients::Patient,
+        token::{self, Payload},
+    };
     use serde_json::{Value, json};
 
     use super::*;
@@ -408,6 +330,7 @@ mod tests {
             trace_id: "629ea9ba-a077-4d99-b289-7a9b19fd4e03".parse().unwrap(),
             sent_trace_id: Some("trace \"x\""),
             listener: "consumers",
+            own: None,
             client: "192.0.2.7".parse().ok(),
             certificate: Some(Certificate { subject: "CN=a", serial: "1F", sha256: [171; 32] }),
             form: Some("ods"),
@@ -417,11 +340,12 @@ mod tests {
             interaction: Some(InteractionId::ReadPatient),
             verb: "GET",
             path: "Patient/17?x=9000000033",
+            sent: [None; 3],
             filled: Filled { to: true, ..Filled::default() },
             reported: &[],
             patients: &Patients::One(Patient::Number(number)),
             access: (None, None),
-            claims: Some(&payload),
+            said: Some(&Said::of(&token::read(&payload).unwrap())),
             generation: 4,
             directory_age: Duration::from_secs(61),
         })
@@ -460,7 +384,7 @@ mod tests {
                 "user": key().hash(Subject::User, &["user 9000000017"]),
             })
         );
-        let sealed: Value = serde_json::from_slice(&body.sealed).unwrap();
+        let sealed = sealed::opened(serde_json::from_slice(&body.sealed).unwrap());
         assert_eq!(
             sealed,
             json!({

@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 use gpconnect::names::Asid;
 
-use super::record::{Body, begun};
+use super::record::{Body, begun, hex};
 
 /// Refusals of one known caller that are recorded singly in a second.
 const SINGLY: u32 = 100;
@@ -144,8 +144,7 @@ fn summary(since: SystemTime, of: Option<(Caller, &'static str)>, count: u64) ->
         match caller {
             Caller::Consumer(asid) => clear.word("consumer", asid.as_str()),
             Caller::Certificate(start) => {
-                let digits = start.iter().map(|byte| format!("{byte:02x}"));
-                clear.word("certificate_sha256", &digits.collect::<String>());
+                clear.word("certificate_sha256", &hex(&start));
             }
             Caller::Network(Some(network)) => {
                 let bits = if network.is_ipv4() { 24 } else { 64 };

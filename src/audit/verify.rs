@@ -95,7 +95,7 @@ pub fn verify(
     foreign: &[(String, String)],
 ) -> io::Result<Report> {
     let mut report = Report::default();
-    let mut statements = BTreeMap::<u64, Vec<Checkpoint>>::new();
+    let mut statements = BTreeMap::<u64, Vec<Statement>>::new();
     for (name, text) in foreign {
         collect(name, text, keys, true, &mut statements, &mut report);
     }
@@ -119,7 +119,7 @@ pub fn verify(
         let segments = epochs.get(&number).map(Vec::as_slice).unwrap_or_default();
         let statements = statements.remove(&number).unwrap_or_default();
         if segments.is_empty() {
-            let signed = statements.iter().any(|statement| statement.size > 0);
+            let signed = statements.iter().any(|statement| statement.said.size > 0);
             if signed || ends.get(&number).is_none_or(|end| end.size != Some(0)) {
                 report.faults.push(gone(number, None, "all of its files are missing"));
                 open.unread(number, 0, u64::MAX);
@@ -143,10 +143,18 @@ pub fn verify(
     Ok(report)
 }
 
+/// A checkpoint that is signed.
+struct Statement {
+    said: Checkpoint,
+    /// It had left the machine: who has the signing key could not change it any more.
+    foreign: bool,
+}
+
 /// Of an epoch without records checkpoints are left: no two may say different things.
-fn contradictions(epoch: u64, mut statements: Vec<Checkpoint>, report: &mut Report) {
-    statements.sort_by_key(|statement| statement.size);
-    let two = statements.iter().zip(statements.iter().skip(1));
+fn contradictions(epoch: u64, mut statements: Vec<Statement>, report: &mut Report) {
+    statements.sort_by_key(|statement| statement.said.size);
+    let all = || statements.iter().map(|statement| &statement.said);
+    let two = all().zip(all().skip(1));
     let two = two.filter(|(one, other)| one.size == other.size && one.root != other.root);
     let what = |size: u64| format!("two checkpoints of its first {size} records differ");
     report.faults.extend(two.map(|(one, _)| fault(epoch, None, what(one.size))));
@@ -180,13 +188,15 @@ fn collect(
     text: &str,
     keys: &[Verifier],
     foreign: bool,
-    statements: &mut BTreeMap<u64, Vec<Checkpoint>>,
+    statements: &mut BTreeMap<u64, Vec<Statement>>,
     report: &mut Report,
 ) {
     let (notes, rest) = note::split(text);
     for (number, signed) in notes.iter().enumerate() {
         match Checkpoint::open(signed, keys) {
-            Ok(checkpoint) => statements.entry(checkpoint.epoch).or_default().push(checkpoint),
+            Ok(said) => {
+                statements.entry(said.epoch).or_default().push(Statement { said, foreign });
+            }
             Err(NotACheckpoint::NotSigned(NotSigned::Unknown)) if !foreign => {
                 let what = format!("{name}: checkpoint {} is of another key", number + 1);
                 report.faults.push(other(what));
@@ -233,7 +243,7 @@ impl Open {
 struct Walk<'w> {
     epoch: u64,
     /// What is to hold of it, by size.
-    statements: Vec<Checkpoint>,
+    statements: Vec<Statement>,
     end: Option<&'w Previous>,
     is_last: bool,
     tree: Edge,
@@ -246,8 +256,10 @@ struct Walk<'w> {
     trace: Option<String>,
     /// Why the records before the next one could not be read.
     lost: Option<String>,
-    /// The last size at which a statement held, and the records that were read since then.
+    /// The last size at which a statement held, and one that had left the machine; and the records
+    /// that were read since the former.
     held: u64,
+    held_abroad: u64,
     since_held: u64,
     /// The last head of a segment.
     head: u64,
@@ -260,11 +272,11 @@ struct Walk<'w> {
 impl<'w> Walk<'w> {
     fn new(
         epoch: u64,
-        mut statements: Vec<Checkpoint>,
+        mut statements: Vec<Statement>,
         end: Option<&'w Previous>,
         is_last: bool,
     ) -> Self {
-        statements.sort_by_key(|statement| statement.size);
+        statements.sort_by_key(|statement| statement.said.size);
         Self {
             epoch,
             statements,
@@ -276,6 +288,7 @@ impl<'w> Walk<'w> {
             trace: Some(segment::no_trace()),
             lost: None,
             held: 0,
+            held_abroad: 0,
             since_held: 0,
             head: 0,
             removed: None,
@@ -476,19 +489,24 @@ impl<'w> Walk<'w> {
     fn check_statements(&mut self, open: &mut Open, report: &mut Report) {
         let size = self.size();
         let mut root = None::<Hash>;
-        while let Some(statement) = self.statements.get(self.checked)
-            && statement.size <= size
+        while let Some(Statement { said, foreign }) = self.statements.get(self.checked)
+            && said.size <= size
         {
             self.checked += 1;
-            if !self.follows || statement.size < size {
+            if !self.follows || said.size < size {
                 // It is of a tree that can't be had again: records of it are missing.
                 continue;
             }
-            if *root.get_or_insert_with(|| self.tree.root()) == statement.root {
+            if *root.get_or_insert_with(|| self.tree.root()) == said.root {
                 report.checkpoints += 1;
+                if *foreign {
+                    self.held_abroad = size;
+                }
                 self.hold(size, open, report);
             } else {
-                let records = (self.held, size.saturating_sub(1).max(self.held));
+                // Against one that had left the machine, those that had not prove nothing.
+                let from = if *foreign { self.held_abroad } else { self.held };
+                let records = (from, size.saturating_sub(1).max(from));
                 let what = "are not what a checkpoint was signed for: something here was changed";
                 report.faults.push(fault(self.epoch, Some(records), what));
                 self.break_off();
@@ -504,7 +522,7 @@ impl<'w> Walk<'w> {
 
     fn finish(mut self, open: &mut Open, report: &mut Report) {
         let (size, whole_size) = (self.size(), self.whole_size());
-        let signed = self.statements.last().map_or(0, |last| last.size);
+        let signed = self.statements.last().map_or(0, |last| last.said.size);
         let told = whole_size.unwrap_or_default();
         let absent = signed.max(told).checked_sub(1).filter(|last| *last >= size);
         if absent.is_some() || self.lost.is_some() {

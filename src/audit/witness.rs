@@ -46,7 +46,7 @@ impl Witness {
             thread::Builder::new().name("audit checkpoints".into()).spawn(move || clerk.run())?;
             Ok::<_, io::Error>(desk)
         };
-        let local = start(String::from("local"), Outlet::Folder(settings.directory.clone()))?;
+        let local = start(String::from("local"), Outlet::Journal(settings.directory.clone()))?;
         let foreign = Outlet::foreign(settings)?.into_iter();
         let foreign =
             foreign.map(|(name, outlet)| start(name, outlet)).collect::<Result<_, _>>()?;

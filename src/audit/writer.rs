@@ -2,57 +2,55 @@
 //! they are durable, and only then lets their requests go on.
 //!
 //! What can't be written ends the epoch at its last durable record: after a failed `fsync` a second
-//! one that succeeds proves nothing. Until a new epoch can begin, requests are refused.
+//! one that succeeds proves nothing. Until a new epoch can begin, requests are refused. On a full disk
+//! it begins in the reserve, for the ends of those that are under way.
 
+mod faults;
+mod gathering;
 mod renew;
+mod space;
 
 use std::{
-    collections::HashMap,
-    fs, io, mem,
-    path::Path,
+    collections::{BTreeMap, HashMap},
+    io, mem,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
 use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
-use tracing::{error, info};
+use tracing::{error, warn};
 
 use super::{
     checkpoint::Checkpoint,
-    epoch::{Epoch, Start},
+    epoch::Epoch,
+    home::Home,
     keys::Keys,
     place::Place,
-    queue::{Entry, Queue, TOGETHER},
+    queue::{Entry, Queue},
     record::{Body, begun},
-    recovery,
     refusals::{Caller, Flooding, Refusals},
+    reserve::Reserve,
     seal::Sealer,
-    segment::{End, Previous},
-    tree::Edge,
+    segment::Previous,
     witness::Witness,
 };
 use crate::{
     config::Audit,
     telemetry::{Health, Telemetry},
 };
+use faults::Standing;
+use gathering::Gathering;
+use space::Space;
 
-/// How old the oldest waiter of a commit grows.
-const PATIENCE: Duration = Duration::from_millis(1);
 /// How long records wait that nobody waits for.
 const LEISURE: Duration = Duration::from_millis(200);
 /// How often the writer looks around when it has nothing to do.
 const REST: Duration = Duration::from_millis(50);
 /// How often checkpoints are signed while records arrive.
 const CHECKPOINTS: Duration = Duration::from_millis(900);
-/// How often it is tried whether the journal can be written again.
-const AGAIN: Duration = Duration::from_millis(200);
 /// Records of one commit: what is more waits for the next.
 const MOST: usize = 4_096;
-/// How often the space that is left is looked at.
-const SPACE: Duration = Duration::from_secs(5);
-/// Below this share of free space, in percent, refusals are only counted.
-const SCARCE: u64 = 20;
 
 /// The writer and all that it knows.
 pub(super) struct Writer {
@@ -73,11 +71,10 @@ pub(super) struct Writer {
     /// All before this was removed, or is to be.
     pub(super) removed: Option<Place>,
     removal: Option<Removal>,
-    scarce: bool,
-    /// When the space that is left was looked at.
-    measured: Option<Instant>,
-    /// Since when the oldest of `batch` is there: of those somebody waits for, and of the others.
-    waiting_since: Option<Instant>,
+    space: Space,
+    standing: Standing,
+    /// Those of `batch` that somebody waits for, and since when the oldest of the others is there.
+    gathering: Gathering,
     resting_since: Option<Instant>,
     /// Since when the oldest of all is there, also while nothing can be written.
     behind_since: Option<Instant>,
@@ -86,10 +83,11 @@ pub(super) struct Writer {
     covered: (u64, u64),
 }
 
-/// The threads that work beside the writer.
+/// The threads that work beside the writer, and the room that is kept for it.
 pub(super) struct Beside {
     pub(super) witness: Witness,
     pub(super) sealer: Sealer,
+    pub(super) reserve: Reserve,
 }
 
 /// A removal on its way: files go when a checkpoint covers the record that says so.
@@ -127,6 +125,7 @@ impl Writer {
         epoch: Epoch,
     ) -> Self {
         telemetry.metrics.audit.writable.set(1);
+        let home = Home::new(settings.directory.clone());
         Self {
             queue,
             settings,
@@ -142,9 +141,9 @@ impl Writer {
             refusals: Refusals::new(),
             removed: None,
             removal: None,
-            scarce: false,
-            measured: None,
-            waiting_since: None,
+            space: Space::default(),
+            standing: Standing::new(home),
+            gathering: Gathering::behind(0),
             resting_since: None,
             behind_since: None,
             checked: Instant::now(),
@@ -162,13 +161,13 @@ impl Writer {
         self.queue.serve();
         loop {
             let closing = self.queue.is_closing();
-            self.take();
             let now = Instant::now();
+            self.take(now);
             self.look_around(now, false);
             if self.is_due(now) || closing {
                 self.commit();
             } else {
-                let (waiters, most) = self.pause(now);
+                let (waiters, most) = self.gathering.pause(now).unwrap_or((1, REST));
                 self.queue.sleep(waiters, most);
             }
             if closing && self.queue.len() == 0 {
@@ -178,15 +177,14 @@ impl Writer {
         }
     }
 
-    fn take(&mut self) {
+    fn take(&mut self, now: Instant) {
         // Without an epoch nobody waits behind what can't be written.
         while (self.batch.len() < MOST || matches!(self.state, State::Broken { .. }))
             && let Some(entry) = self.queue.pop()
         {
-            let now = Instant::now();
             match entry {
                 Entry::Refusal { caller, fault, body } => {
-                    let singly = matches!(self.state, State::Open(_)) && !self.scarce;
+                    let singly = self.lets_pass() && !self.space.is_scarce;
                     match body {
                         Some(body) if singly && self.refusals.singly(caller, now) => {
                             self.add(Entry::Refusal { caller, fault, body: Some(body) }, now);
@@ -202,8 +200,11 @@ impl Writer {
     }
 
     fn add(&mut self, entry: Entry, now: Instant) {
-        let since = if entry.waits() { &mut self.waiting_since } else { &mut self.resting_since };
-        since.get_or_insert(now);
+        if entry.waits() {
+            self.gathering.add(now);
+        } else {
+            self.resting_since.get_or_insert(now);
+        }
         self.behind_since.get_or_insert(now);
         self.batch.push(entry);
     }
@@ -213,39 +214,26 @@ impl Writer {
         self.telemetry.metrics.audit.summarised.inc();
     }
 
-    fn is_due(&self, now: Instant) -> bool {
-        let is_past = |since: Option<Instant>, most: Duration| {
-            since.is_some_and(|since| now.duration_since(since) >= most)
+    fn is_due(&mut self, now: Instant) -> bool {
+        // Whom nothing can be written for is to know at once.
+        let is_due = if self.lets_pass() {
+            self.gathering.is_due(now)
+        } else {
+            self.gathering.pause(now).is_some()
         };
-        let broken = matches!(self.state, State::Broken { .. });
-        is_past(self.waiting_since, if broken { Duration::ZERO } else { PATIENCE })
-            || (is_past(self.resting_since, LEISURE) && !broken)
-            || self.batch.len() >= MOST
-            || self.waiters() >= TOGETHER
-    }
-
-    fn waiters(&self) -> usize {
-        self.batch.iter().filter(|entry| entry.waits()).count()
-    }
-
-    /// How many more waiters end a pause, and how long it is at most.
-    fn pause(&self, now: Instant) -> (usize, Duration) {
-        match self.waiting_since {
-            Some(since) => {
-                let left = PATIENCE.saturating_sub(now.duration_since(since));
-                (TOGETHER.saturating_sub(self.waiters()), left)
-            }
-            None => (1, REST),
-        }
+        let is_open = matches!(self.state, State::Open(_));
+        let is_rested =
+            self.resting_since.is_some_and(|since| now.duration_since(since) >= LEISURE);
+        is_due || (is_rested && is_open) || self.batch.len() >= MOST
     }
 
     /// Writes the batch and waits until it is durable, or refuses those who wait for it.
     fn commit(&mut self) {
-        (self.waiting_since, self.resting_since) = (None, None);
-        let State::Open(epoch) = &mut self.state else {
+        (self.gathering, self.resting_since) = (self.gathering.next(), None);
+        if !self.lets_pass() {
             self.refuse_waiters();
-            return;
-        };
+        }
+        let State::Open(epoch) = &mut self.state else { return };
         if self.batch.is_empty() {
             return;
         }
@@ -261,6 +249,12 @@ impl Writer {
                 self.rotate();
             }
             Err(fault) => {
+                // The next epoch is not to wait for the ends of what is void.
+                for entry in &self.batch {
+                    if let Entry::Intent { ticket, .. } = entry {
+                        self.open.remove(ticket);
+                    }
+                }
                 self.fail(&durable, &fault);
                 self.refuse_waiters();
             }
@@ -269,13 +263,13 @@ impl Writer {
 
     /// The batch is durable: its requests may go on.
     fn settle(&mut self) {
-        let records = &self.telemetry.metrics.audit.records;
+        let (mut kinds, mut waiters) = (BTreeMap::<&str, u64>::new(), Vec::new());
         self.behind_since = None;
         for entry in self.batch.drain(..) {
-            records.with_label_values(&[kind(&entry)]).inc();
+            *kinds.entry(kind(&entry)).or_default() += 1;
             match entry {
-                // Who no longer waits has its outcome on the way.
-                Entry::Intent { durable, .. } | Entry::Event { durable: Some(durable), .. } => {
+                Entry::Intent { durable, .. } => waiters.push(durable),
+                Entry::Event { durable: Some(durable), .. } => {
                     durable.send(true).unwrap_or_default();
                 }
                 Entry::Outcome { ticket, .. } => {
@@ -284,6 +278,11 @@ impl Writer {
                 Entry::Refusal { .. } | Entry::Event { durable: None, .. } => {}
             }
         }
+        if !waiters.is_empty() {
+            self.queue.waking.wake(waiters);
+        }
+        let records = &self.telemetry.metrics.audit.records;
+        kinds.iter().for_each(|(kind, count)| records.with_label_values(&[kind]).inc_by(*count));
         if let (State::Open(epoch), Some(Removal::Waiting(before))) = (&self.state, self.removal) {
             let size = (epoch.number(), epoch.tree().size());
             self.removal = Some(Removal::Durable(before, size));
@@ -332,6 +331,10 @@ impl Writer {
     }
 
     fn rotate(&mut self) {
+        // A full disk has no room for another segment.
+        if !self.lets_pass() {
+            return;
+        }
         let State::Open(epoch) = &mut self.state else { return };
         let is_full = epoch.segment_bytes() >= self.settings.segment_bytes;
         if !is_full && epoch.segment_since().elapsed() < self.settings.segment_age {
@@ -350,82 +353,15 @@ impl Writer {
         }
     }
 
-    /// Ends the epoch at its last durable record.
-    fn fail(&mut self, durable: &Edge, fault: &io::Error) {
-        let State::Open(epoch) = &self.state else { return };
-        let number = epoch.number();
-        let previous = Previous::of(number, End::Failed, durable, Some(fault.to_string()));
-        self.sign(&Checkpoint::of(number, durable));
-        self.state = State::Broken {
-            next: number + 1,
-            previous: vec![previous],
-            again: Instant::now() + AGAIN,
-        };
-        self.refuse(fault);
-    }
-
-    /// There is no epoch to write, and therefore no request that is let pass.
-    fn refuse(&self, fault: &io::Error) {
-        error!(%fault, "audit journal can't be written, requests are refused");
-        self.health.audit(false);
-        self.telemetry.metrics.audit.writable.set(0);
-        self.telemetry.metrics.audit.faults.inc();
-    }
-
-    /// Tries to begin a new epoch.
-    fn resume(&mut self, now: Instant) {
-        let State::Broken { next, previous, again } = &mut self.state else { return };
-        if now < *again {
-            return;
-        }
-        let folder = &self.settings.directory;
-        let mut number = *next;
-        let begun = loop {
-            // Another gateway may have begun one meanwhile, which says itself how it ends.
-            number = super::segment::list(folder)
-                .and_then(|epochs| recovery::next_epoch(folder, &epochs))
-                .map_or(number, |free| free.max(number));
-            let begun = Epoch::begin(Start {
-                folder: folder.clone(),
-                number,
-                recipients: &self.keys.recipients,
-                previous: previous.clone(),
-                open: self.open.values().copied().collect(),
-                removed: self.removed,
-            });
-            match begun {
-                Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists => number += 1,
-                begun => break begun,
-            }
-        };
-        match begun {
-            Ok(epoch) => {
-                info!(epoch = epoch.number(), "audit journal can be written again");
-                self.state = State::Open(Box::new(epoch));
-                self.beside.sealer.wake();
-                self.resting_since = (!self.batch.is_empty()).then_some(now);
-                self.health.audit(true);
-                self.telemetry.metrics.audit.writable.set(1);
-            }
-            Err(_) => {
-                // What was left of a file is named, so that nobody takes it for a lost epoch.
-                let path = super::segment::name(Place { epoch: number, seq: 0 });
-                if folder.join(path).exists() {
-                    let nothing = Edge::default();
-                    previous.push(Previous::of(number, End::Failed, &nothing, None));
-                    *next = number + 1;
-                }
-                *again = now + AGAIN;
-            }
-        }
-    }
-
     /// What is done from time to time.
     fn look_around(&mut self, now: Instant, ends: bool) {
+        self.watch(now);
         self.resume(now);
+        self.replenish(now);
         self.renew(now);
-        let writable = matches!(self.state, State::Open(_));
-        if writable {
+        let lets_pass = self.lets_pass();
+        // What was counted waits for room: there may be no end of it.
+        if lets_pass || (ends && matches!(self.state, State::Open(_))) {
             for body in self.refusals.take(now, ends) {
                 self.add(Entry::Event { kind: "refusals", body, durable: None }, now);
             }
@@ -435,7 +371,7 @@ impl Writer {
         }
         self.checked = now;
         // A request that waited too long may have said otherwise.
-        self.health.audit(writable);
+        self.health.audit(lets_pass);
         let metrics = &self.telemetry.metrics.audit;
         if self.batch.is_empty() {
             self.behind_since = None;
@@ -443,12 +379,7 @@ impl Writer {
         let lag = self.behind_since.map_or(0, |since| now.duration_since(since).as_secs());
         metrics.lag.set(lag.try_into().unwrap_or(i64::MAX));
         metrics.waiting.set(i64::try_from(self.queue.len() + self.batch.len()).unwrap_or(i64::MAX));
-        let is_due = self.measured.is_none_or(|at| now.duration_since(at) >= SPACE);
-        if let Some(free) = is_due.then(|| free_percent(&self.settings.directory)).flatten() {
-            self.measured = Some(now);
-            self.scarce = free < SCARCE;
-            metrics.free.set(free.try_into().unwrap_or(100));
-        }
+        self.measure(now);
         self.rotate();
         if let State::Open(epoch) = &self.state {
             let checkpoint = Checkpoint::of(epoch.number(), epoch.tree());
@@ -491,22 +422,16 @@ impl Writer {
         self.add(Entry::Event { kind: "end", body, durable: None }, now);
         self.commit();
         if let State::Open(epoch) = &self.state {
+            if let Err(fault) = epoch.trim() {
+                warn!(%fault, "the last audit segment keeps room that it does not need");
+            }
             let checkpoint = Checkpoint::of(epoch.number(), epoch.tree());
             self.sign(&checkpoint);
         }
+        self.beside.reserve.remove();
         self.beside.witness.finish();
         self.beside.sealer.finish();
     }
-}
-
-/// How much of its space a journal has left, in percent: its space is what it has taken, and what
-/// is still free.
-fn free_percent(folder: &Path) -> Option<u64> {
-    let disk = nix::sys::statvfs::statvfs(folder).ok()?;
-    let free = disk.blocks_available().saturating_mul(disk.fragment_size());
-    let size = |entry: fs::DirEntry| entry.metadata().map_or(0, |about| about.len());
-    let taken: u64 = fs::read_dir(folder).ok()?.flatten().map(size).sum();
-    Some(free.saturating_mul(100) / taken.saturating_add(free).max(1))
 }
 
 /// The outcome of a request of which nobody can tell it any more.

@@ -124,6 +124,7 @@ fn a_journal_that_fails_refuses_and_goes_on_by_itself() {
     let mut world = World::new();
     world.settings.segment_bytes = 2_048;
     world.health.serve();
+    world.health.load(1, 1);
     let journal = world.open();
     let away = world.folder.path().join("away");
     for cycle in 0..10 {
@@ -159,6 +160,7 @@ fn a_journal_that_fails_refuses_and_goes_on_by_itself() {
 fn a_journal_that_can_be_written_says_so() {
     let world = World::new();
     world.health.serve();
+    world.health.load(1, 1);
     let journal = world.open();
     world.health.audit(false);
     let after = until("it says that it works", || world.health.unready().is_none());

@@ -10,7 +10,11 @@ use super::{
     files::{Files, Lines, epoch_of},
     request, wait,
 };
-use crate::audit::{note::Signer, place::Place, verify::Report};
+use crate::audit::{
+    note::Signer,
+    place::Place,
+    verify::{Fault, Report},
+};
 
 /// Three epochs of several segments, of which copies were taken after each; and another journal
 /// that was written with the same keys.
@@ -305,7 +309,10 @@ fn judge(
     report: &Report,
     says: &str,
 ) -> bool {
-    let said: String = report.faults.iter().map(|fault| format!("{fault}\n")).collect();
+    // A line behind the end of an epoch that was closed is no record, and told as that.
+    let is_void = |note: &&Fault| note.what.starts_with("is void");
+    let named: Vec<_> = report.faults.iter().chain(report.notes.iter().filter(is_void)).collect();
+    let said: String = named.iter().map(|fault| format!("{fault}\n")).collect();
     if files == whole {
         assert!(said.is_empty(), "{class} {number}: nothing was changed, but {said}");
         return false;
@@ -323,7 +330,7 @@ fn judge(
     assert!(!said.is_empty(), "{class} {number}: was not seen");
     assert!(said.contains(says), "{class} {number}: {says:?} is not said: {said}");
     if let Some(Place { epoch, seq }) = changed {
-        let is_there = report.faults.iter().any(|fault| {
+        let is_there = named.iter().any(|fault| {
             let from = fault.from.unwrap_or_default();
             let to = fault.from.map_or(u64::MAX - 1, |from| fault.to.unwrap_or(from));
             fault.epoch == Some(epoch) && (from.saturating_sub(1)..=to + 1).contains(&seq)
@@ -347,10 +354,11 @@ fn a_hundred_changes_of_each_class_are_named() {
 #[test]
 #[ignore = "takes some minutes: make soak"]
 fn a_thousand_changes_of_each_class_are_named() {
-    let sources = Sources::new();
+    let (begun, sources) = (std::time::Instant::now(), Sources::new());
     let plain = change_again_and_again(&sources, 1_000, 1_000);
     let compressed = change_again_and_again(&sources.compressed(), 1_000, 2_000);
     let mut out = std::io::stderr();
+    writeln!(out, "\n2,000 changes of each class in {:.0?}", begun.elapsed()).unwrap();
     for ((class, plain), (_, compressed)) in plain.into_iter().zip(compressed) {
         let said =
             format!("\n{class}: named {plain} of plain segments, {compressed} of compressed\n");

@@ -4,7 +4,7 @@ use std::{fs, sync::atomic::AtomicBool, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{World, ended, faults::until, request, wait};
+use super::{World, faults::until};
 use crate::audit::{
     place::Place,
     read,
@@ -23,15 +23,7 @@ fn segments(world: &World) -> Vec<Segment> {
 /// Two closed epochs of several segments each, compressed, and a third one that is short.
 fn old() -> World {
     let world = World::written(40);
-    for requests in [40, 0] {
-        let journal = world.open();
-        for _ in 0..requests {
-            let (ticket, durable) = journal.intend(&request()).unwrap();
-            assert!(wait(durable.wait()));
-            journal.outcome(&ticket, &ended(), "", &[]);
-        }
-        journal.close();
-    }
+    [40, 0].into_iter().for_each(|requests| world.write(requests));
     seal::seal(world.audit(), &AtomicBool::new(false), |_| ()).unwrap();
     assert!(segments(&world).len() >= 7);
     world

@@ -4,9 +4,11 @@ use std::fs;
 
 use super::World;
 use crate::audit::{
+    checkpoint::Checkpoint,
+    note::{self, Signer},
     segment::{self, Line},
-    tree,
-    verify::Report,
+    tree::{self, Edge},
+    verify::{Report, verify},
 };
 
 type Lines = Vec<Vec<u8>>;
@@ -156,6 +158,30 @@ fn records_of_another_journal_are_not_taken_for_ours() {
     fs::copy(checkpoints(&other), checkpoints(&world)).unwrap();
     let said = says(&world.verify());
     assert!(said.contains("is of another key"), "{said}");
+}
+
+/// Who owns the machine can put an epoch of another journal there and sign it anew. What its own
+/// checkpoints say of it is no reason to believe a part of it. gp-connect 12.
+#[test]
+fn an_epoch_that_was_signed_anew_is_named_from_its_first_record() {
+    let (world, other) = (World::written(6), World::new());
+    other.take_keys_of(&world);
+    other.write(6);
+    other.unpack();
+    fs::copy(&other.segments()[0], &world.segments()[0]).unwrap();
+    let mut tree = Edge::default();
+    let lines = lines(&world, 0);
+    for line in &lines[..lines.len() - 1] {
+        tree.push(tree::leaf(line.strip_suffix(b"\n").unwrap()));
+    }
+    let signer = Signer::read(&fs::read_to_string(&world.settings.signing_key).unwrap()).unwrap();
+    let own = Checkpoint::of(1, &tree).sign(&signer).unwrap();
+    fs::write(world.audit().join("00000001.checkpoints"), own).unwrap();
+    let [(name, foreign)] = <[_; 1]>::try_from(world.foreign()).unwrap();
+    let last = (*note::split(&foreign).0.last().unwrap()).to_owned();
+    let report = verify(world.audit(), &world.keys(), &[(name, last)]).unwrap();
+    let expected = format!("records 1/0 to 1/{}: are not what a checkpoint", lines.len() - 1);
+    assert!(says(&report).contains(&expected), "{}", says(&report));
 }
 
 #[test]

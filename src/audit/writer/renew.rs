@@ -20,7 +20,9 @@ impl Writer {
     /// that each tree is signed by one key.
     pub(super) fn renew(&mut self, now: Instant) {
         let wanted = self.wanted.load_full();
-        if Arc::ptr_eq(&wanted, &self.keys) {
+        // A full disk has no room for another segment: then they wait.
+        let is_spent = matches!(self.state, State::Open(_)) && !self.lets_pass();
+        if is_spent || Arc::ptr_eq(&wanted, &self.keys) {
             return;
         }
         let changed = self.keys.differences(&wanted);

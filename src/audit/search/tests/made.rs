@@ -11,7 +11,7 @@ use gpconnect::{
     interaction::InteractionId,
     names::NhsNumber,
     patients::{Known, Patient, Patients},
-    token::Payload,
+    token::{self, Payload, Said},
 };
 use serde_json::json;
 
@@ -92,6 +92,8 @@ pub(super) struct Made {
     open: VecDeque<(Place, u64, bool)>,
     requests: u64,
     pub(super) records: u64,
+    /// The patient and the trace id of the last request that was let pass.
+    pub(super) last: Option<(u64, String)>,
 }
 
 impl Made {
@@ -117,6 +119,7 @@ impl Made {
             open: VecDeque::new(),
             requests: 0,
             records: 1,
+            last: None,
         }
     }
 
@@ -181,6 +184,7 @@ impl Made {
         let body = self.with_request(n, patient, is_search, record::intent);
         let place = self.put("intent", None, &body);
         self.open.push_back((place, patient, is_search));
+        self.last = Some((patient, trace_id(place.seq)));
     }
 
     fn refusal(&mut self, n: u64) {
@@ -277,7 +281,7 @@ impl Made {
                 interaction: Some(interaction),
                 path: &path,
                 patients: &patients,
-                claims: Some(&claims),
+                said: Some(&Said::of(&token::read(&claims).unwrap())),
                 ..request()
             },
             &self.key,
@@ -297,6 +301,7 @@ fn begin(folder: &Path, number: u64, keys: &Keys) -> Epoch {
         previous: Vec::new(),
         open: Vec::new(),
         removed: None,
+        reserve: None,
     };
     Epoch::begin(start).unwrap()
 }

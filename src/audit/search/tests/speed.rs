@@ -12,7 +12,7 @@ use crate::audit::keys::Subject;
 const REGION: Estate = Estate {
     practices: 1_000,
     consumers: 40,
-    patients: 900_000,
+    patients: 100_000,
     users: 20_000,
     pace: Duration::from_millis(100),
 };
@@ -47,9 +47,9 @@ fn a_big_journal_is_searched_in_time() {
         let at = i64::try_from(made::FIRST.as_secs() + day * 86_400).unwrap();
         jiff::Timestamp::from_second(at).unwrap().to_string()
     };
-    let number = made.hash(Subject::NhsNumber, &made::number(77));
+    let (patient, trace) = made.last.clone().unwrap();
+    let number = made.hash(Subject::NhsNumber, &made::number(patient));
     let user = made.hash(Subject::User, &made::user(77));
-    let trace = made::trace_id(records / 3);
     let one = |member, value: &str| {
         let mut query = Query::default();
         query.ask(member, value);
@@ -72,7 +72,8 @@ fn a_big_journal_is_searched_in_time() {
         let mut query = query;
         if name == "by patient" {
             let ids = resources_of(made.folder(), index.as_ref(), &number).unwrap().0;
-            query.ask_patient(&number, ids);
+            let id = made.hash(Subject::Resource, &made::resource(patient, REGION.practices));
+            query.ask_patient(&number, ids.into_iter().chain([id]));
         }
         let mut count = 0;
         walk(made.folder(), index.as_ref(), &query, &mut |_, _| {
