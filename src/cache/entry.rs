@@ -2,6 +2,10 @@
 
 use std::{
     fmt,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -20,6 +24,16 @@ const DESCRIBING: [HeaderName; 6] = [
     header::VARY,
 ];
 
+/// For how long behind its last use an answer is asked for anew.
+const WANTED: Duration = Duration::from_secs(3_600);
+
+/// The milliseconds since this was first asked, and one.
+fn milliseconds() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let since = START.get_or_init(Instant::now).elapsed().as_millis();
+    u64::try_from(since).unwrap_or(u64::MAX).saturating_add(1)
+}
+
 /// What stands for a question.
 #[derive(Debug)]
 pub struct Entry {
@@ -28,6 +42,9 @@ pub struct Entry {
     /// How old it was when it came.
     sent_age: Duration,
     came: Instant,
+    /// When it, or one that it took the place of, was last given to a consumer: milliseconds on a
+    /// clock of our own, 0 for never.
+    given: AtomicU64,
 }
 
 /// An answer.
@@ -89,13 +106,42 @@ impl fmt::Debug for Kept {
 impl Entry {
     /// An answer that came now and was `sent_age` old.
     pub fn new(kept: Kept, lifetime: Lifetime, sent_age: Duration) -> Self {
-        Self { kept: Some(kept), lifetime, sent_age, came: Instant::now() }
+        let given = AtomicU64::new(0);
+        Self { kept: Some(kept), lifetime, sent_age, came: Instant::now(), given }
     }
 
     /// The note that the answer is too large to be kept: who asks for it is not held up by the
     /// attempt.
     pub fn too_large(lifetime: Lifetime) -> Self {
-        Self { kept: None, lifetime, sent_age: Duration::ZERO, came: Instant::now() }
+        let (came, given) = (Instant::now(), AtomicU64::new(0));
+        Self { kept: None, lifetime, sent_age: Duration::ZERO, came, given }
+    }
+
+    /// The same in the place of an older one: consumers want it as much.
+    #[must_use]
+    pub fn in_place_of(self, old: Option<&Self>) -> Self {
+        let given = old.map_or(0, |old| old.given.load(Ordering::Relaxed));
+        Self { given: AtomicU64::new(given), ..self }
+    }
+
+    /// Takes note that a consumer gets it.
+    pub fn give(&self) {
+        self.given.store(milliseconds(), Ordering::Relaxed);
+    }
+
+    /// Whether it is to be asked for anew without anybody asking: it says something, a consumer got it
+    /// within the last hour, and it is about to be stale.
+    pub fn is_due(&self) -> bool {
+        let says_something = self.kept().is_some_and(|kept| kept.extent() == Extent::Full);
+        let given = self.given.load(Ordering::Relaxed);
+        let since = Duration::from_millis(milliseconds().saturating_sub(given));
+        let is_wanted = given > 0 && since <= WANTED;
+        says_something && is_wanted && self.is_ageing()
+    }
+
+    /// Whether it is about to be stale, or is.
+    pub fn is_ageing(&self) -> bool {
+        self.lifetime.is_due(self.age())
     }
 
     /// The answer; none where it is too large.

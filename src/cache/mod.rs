@@ -12,6 +12,7 @@
 mod entry;
 mod epoch;
 mod flight;
+mod statements;
 #[cfg(test)]
 mod tests;
 
@@ -20,10 +21,13 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
-use gpconnect::{caching::Question, names::Asid, names::ServiceRoot};
+use gpconnect::{
+    caching::{Question, Statement, Subject},
+    names::{Asid, ServiceRoot},
+};
 use moka::{Expiry, notification::RemovalCause, sync};
 
 use self::{epoch::Epochs, flight::Flights};
@@ -32,6 +36,7 @@ use crate::telemetry::Telemetry;
 pub use entry::{Entry, Kept};
 pub use epoch::{Epoch, Reach};
 pub use flight::{Landed, Lead, Outcome, Turn, Waiter, Whole};
+pub use statements::{Change, Standing, Standings, Statements, Told};
 
 /// Which answer is meant. Two keys of one practice, question and format are equal only within one
 /// epoch.
@@ -48,6 +53,11 @@ impl Key {
     pub const fn question(&self) -> &Question {
         &self.question
     }
+
+    /// Where it is asked.
+    pub const fn root(&self) -> &ServiceRoot {
+        &self.root
+    }
 }
 
 /// All answers in memory.
@@ -56,6 +66,7 @@ pub struct Cache {
     entries: sync::Cache<Key, Arc<Entry>>,
     flights: Flights,
     epochs: Epochs,
+    statements: Statements,
     /// The snapshot whose requests may use it.
     generation: AtomicU64,
     telemetry: Arc<Telemetry>,
@@ -65,6 +76,8 @@ impl Cache {
     /// An empty one that takes so many bytes at most.
     pub fn new(bytes: usize, generation: u64, telemetry: Arc<Telemetry>) -> Self {
         let counted = Arc::clone(&telemetry);
+        let limit = i64::try_from(bytes).unwrap_or(i64::MAX);
+        counted.metrics.cache.bytes_limit.set(limit);
         let entries = sync::Cache::builder()
             .max_capacity(bytes.try_into().unwrap_or(u64::MAX))
             .weigher(|key: &Key, entry: &Arc<Entry>| weight(key, entry))
@@ -82,6 +95,7 @@ impl Cache {
             entries,
             flights: Flights::default(),
             epochs: Epochs::default(),
+            statements: Statements::default(),
             generation: AtomicU64::new(generation),
             telemetry,
         }
@@ -109,6 +123,15 @@ impl Cache {
         self.entries.get(key)
     }
 
+    /// The answers in memory that are to be asked for anew before anybody meets them stale. It looks
+    /// at each: not for a thread that somebody waits for.
+    pub fn due(&self) -> Vec<Key> {
+        let is_current =
+            |key: &Key| self.epochs.of(&key.root, key.question.interaction()) == key.epoch;
+        let due = self.entries.iter().filter(|(key, entry)| entry.is_due() && is_current(key));
+        due.map(|(key, _)| Key::clone(&key)).collect()
+    }
+
     /// Whose turn it is to have the answer of a key: of those who ask at one time one leads and the
     /// others wait. `suffices` says whether an answer will do that came in while this was asked.
     pub fn join(self: &Arc<Self>, key: &Key, suffices: impl Fn(&Entry) -> bool) -> Turn {
@@ -123,16 +146,50 @@ impl Cache {
         self.entries.insert(key.clone(), entry);
     }
 
-    /// Has nothing found any more of what `reaches` say.
-    pub fn purge(&self, reaches: &[Reach<'_>]) {
+    /// What practices' systems say that they can be asked.
+    pub const fn statements(&self) -> &Statements {
+        &self.statements
+    }
+
+    /// Takes note of what an answer says of its system, when it is a statement that nothing has
+    /// happened to since it was asked for. It reads the whole of it: not for a task that somebody
+    /// waits for.
+    pub fn learn(&self, key: &Key, entry: &Entry) {
+        let question = &key.question;
+        let is_current = self.epochs.of(&key.root, question.interaction()) == key.epoch;
+        if question.subject() != Subject::Statement || !is_current {
+            return;
+        }
+        let body = entry.kept().map(Kept::body);
+        let statement = body.and_then(|body| Statement::read(question.format(), body));
+        if let Some(statement) = statement {
+            let known = self.statements.learn(&key.root, statement, SystemTime::now());
+            let known = known.try_into().unwrap_or(i64::MAX);
+            self.telemetry.metrics.cache.statements.set(known);
+        }
+    }
+
+    /// Has nothing found any more of what `reaches` say; returns how many answers that were. It looks
+    /// at each answer in memory: not for a thread that carries requests.
+    pub fn purge(&self, reaches: &[Reach<'_>]) -> usize {
+        if reaches.is_empty() {
+            return 0;
+        }
         self.epochs.raise(reaches);
         for reach in reaches {
             self.telemetry.metrics.cache.purges.with_label_values(&[reach.as_str()]).inc();
         }
-        if reaches.contains(&Reach::All) {
-            // The others make room when their time is over, or when room is needed.
-            self.entries.invalidate_all();
-        }
+        self.sweep()
+    }
+
+    /// Drops what is of an older epoch: it is found by nobody, and only takes room.
+    fn sweep(&self) -> usize {
+        let is_over =
+            |key: &Key| self.epochs.of(&key.root, key.question.interaction()) != key.epoch;
+        let all = self.entries.iter().map(|(key, _)| key);
+        let over: Vec<_> = all.filter(|key| is_over(key)).collect();
+        over.iter().for_each(|key| self.entries.invalidate(key.as_ref()));
+        over.len()
     }
 
     /// A new snapshot is about to come into use, in which what `changed` names is not as it was. From

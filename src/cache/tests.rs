@@ -80,15 +80,18 @@ fn what_was_purged_is_not_found_again() {
             let other_id = key(&cache, 0, ORGANISATION);
             cache.keep(&other_root, Arc::new(entry("other root")));
             cache.keep(&other_id, Arc::new(entry("other interaction")));
+            if !purged_first {
+                call.keep(entry("old"));
+            }
+            let in_memory = [true, true, !purged_first];
+            let stays = [others[0], others[1], !is_reached];
+            let gone = in_memory.into_iter().zip(stays).filter(|(is, stays)| *is && !stays).count();
+            let name = format!("{reach:?}, purged first: {purged_first}");
+            assert_eq!(cache.purge(&[reach]), gone, "{name}");
             if purged_first {
-                cache.purge(&[reach]);
                 call.keep(entry("old"));
-            } else {
-                call.keep(entry("old"));
-                cache.purge(&[reach]);
             }
             let now = key(&cache, 0, STATEMENT);
-            let name = format!("{reach:?}, purged first: {purged_first}");
             assert_eq!(cache.find(&now).is_none(), is_reached, "{name}");
             // The old call is still under way, and is nobody's any more.
             let turn = cache.join(&now, |_| false);
@@ -346,5 +349,33 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+/// Without anybody asking only that is asked for anew which a consumer has got and may get stale.
+#[test]
+fn an_answer_is_due_that_is_wanted_and_ageing() {
+    let entry = |extent, age: u64| {
+        let kept = Kept::new(&HeaderMap::new(), "x".into(), extent);
+        Entry::new(kept, minute(), Duration::from_secs(age))
+    };
+    for (name, entry, is_given, expected) in [
+        ("young", entry(Extent::Full, 40), true, false),
+        ("in its last fifth", entry(Extent::Full, 50), true, true),
+        ("stale", entry(Extent::Full, 61), true, true),
+        ("nobody got it", entry(Extent::Full, 50), false, false),
+        ("it says that there is nothing", entry(Extent::Nothing, 50), true, false),
+        ("too large", Entry::too_large(minute()), true, false),
+    ] {
+        if is_given {
+            entry.give();
+        }
+        assert_eq!(entry.is_due(), expected, "{name}");
+        let newer = Entry::new(
+            Kept::new(&HeaderMap::new(), "x".into(), Extent::Full),
+            minute(),
+            Duration::from_secs(50),
+        );
+        assert_eq!(newer.in_place_of(Some(&entry)).is_due(), is_given, "{name}: wanted as much");
     }
 }
