@@ -23,6 +23,8 @@ pub struct AuditMetrics {
     pub faults: IntCounter,
     /// How much of its disk is free, in percent.
     pub free: IntGauge,
+    /// Whether room is kept for the ends of requests.
+    pub reserve_held: IntGauge,
     /// Closed segments that are not compressed yet.
     pub uncompressed: IntGauge,
     /// Segments that were removed because they are not to be kept.
@@ -34,7 +36,7 @@ pub struct AuditMetrics {
 }
 
 /// The kinds of records that a gateway writes; each has its series from the start.
-const RECORDS: [&str; 17] = [
+const RECORDS: [&str; 19] = [
     "intent",
     "outcome",
     "refusal",
@@ -51,6 +53,8 @@ const RECORDS: [&str; 17] = [
     "switch_on",
     "switch_expired",
     "removed",
+    "disk_full",
+    "disk_room",
     "end",
 ];
 
@@ -92,6 +96,10 @@ impl AuditMetrics {
             free: make.gauge(
                 "audit_free_percent",
                 "How much of what the journal has taken and may take is free.",
+            )?,
+            reserve_held: make.gauge(
+                "audit_reserve_held",
+                "1 while room is kept for the ends of requests under way, 0 when it is spent or can't be had.",
             )?,
             uncompressed: make.gauge(
                 "audit_uncompressed_segments",

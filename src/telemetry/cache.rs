@@ -1,10 +1,12 @@
 //! Metrics of the cache.
 
+use std::collections::BTreeMap;
+
 use gpconnect::{
     caching::Use,
     interaction::{InteractionId, TABLE},
 };
-use prometheus::{IntCounter, IntCounterVec, IntGauge};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, core::Collector as _, proto::LabelPair};
 
 use super::metrics::{Families, Refused};
 
@@ -20,8 +22,12 @@ pub struct CacheMetrics {
     pub entries: IntGauge,
     /// What they take.
     pub bytes: IntGauge,
+    /// What they may take.
+    pub bytes_limit: IntGauge,
     /// Answers that had to go before their time, for want of room.
     pub evicted: IntCounter,
+    /// Service roots whose capability statement is known.
+    pub statements: IntGauge,
     /// Purges by what they reached.
     pub purges: IntCounterVec,
 }
@@ -45,9 +51,15 @@ impl CacheMetrics {
             )?,
             entries: make.gauge("cache_entries", "Answers in memory.")?,
             bytes: make.gauge("cache_bytes", "Bytes that answers in memory take.")?,
+            bytes_limit: make
+                .gauge("cache_bytes_limit", "Bytes that answers in memory may take.")?,
             evicted: make.counter(
                 "cache_evictions_total",
                 "Answers that went before their time, for want of room.",
+            )?,
+            statements: make.gauge(
+                "cache_statements",
+                "Service roots whose capability statement is known.",
             )?,
             purges: make.counters("cache_purges_total", "Purges by their reach.", &["reach"])?,
         };
@@ -60,6 +72,26 @@ impl CacheMetrics {
             metrics.calls.with_label_values(&[result]).inc_by(0);
         }
         Ok(metrics)
+    }
+
+    /// Requests by how they fared, over all interactions.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a count: whole, never negative, and far below 2^53"
+    )]
+    pub fn fared(&self) -> BTreeMap<&'static str, u64> {
+        let mut sums: BTreeMap<_, u64> = Use::ALL.map(|how| (how.as_str(), 0)).into();
+        for metric in self.requests.collect().iter().flat_map(|family| family.get_metric()) {
+            let is_it =
+                |label: &LabelPair, how: &str| label.name() == "result" && label.value() == how;
+            for (how, sum) in &mut sums {
+                if metric.get_label().iter().any(|label| is_it(label, how)) {
+                    *sum += metric.get_counter().get_value() as u64;
+                }
+            }
+        }
+        sums
     }
 
     pub(super) fn count(&self, interaction: InteractionId, how: Use) {

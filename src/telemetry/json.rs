@@ -17,19 +17,20 @@ impl Object {
     }
 
     fn key(&mut self, name: &'static str) {
-        self.0.extend_from_slice(match self.0.last() {
-            None => b"{\"",
+        match self.0.last() {
+            None => self.0.push(b'{'),
             // Of an object within another; no value ends so.
-            Some(b'{') => b"\"",
-            Some(_) => b",\"",
-        });
+            Some(b'{') => {}
+            Some(_) => self.0.push(b','),
+        }
+        self.0.push(b'"');
         self.0.extend_from_slice(name.as_bytes());
         self.0.extend_from_slice(b"\":");
     }
 
     /// A word of ours, or a name of a type whose alphabet JSON takes as it is.
     pub(crate) fn word(&mut self, name: &'static str, value: &str) {
-        debug_assert!(value.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\'));
+        debug_assert!(is_plain(value));
         self.key(name);
         self.0.push(b'"');
         self.0.extend_from_slice(value.as_bytes());
@@ -39,8 +40,18 @@ impl Object {
     /// Any text, escaped.
     pub(crate) fn text(&mut self, name: &'static str, value: &str) {
         self.key(name);
-        // Writing to a Vec can't fail.
-        serde_json::to_writer(&mut self.0, value).unwrap_or_default();
+        self.string(value);
+    }
+
+    fn string(&mut self, value: &str) {
+        if is_plain(value) {
+            self.0.push(b'"');
+            self.0.extend_from_slice(value.as_bytes());
+            self.0.push(b'"');
+        } else {
+            // Writing to a Vec can't fail.
+            serde_json::to_writer(&mut self.0, value).unwrap_or_default();
+        }
     }
 
     /// A whole number.
@@ -107,8 +118,27 @@ impl Object {
         self.key(name);
         for (place, value) in values.enumerate() {
             self.0.push(if place == 0 { b'[' } else { b',' });
-            // Writing to a Vec can't fail.
-            serde_json::to_writer(&mut self.0, value).unwrap_or_default();
+            self.string(value);
+        }
+        self.0.push(b']');
+    }
+
+    /// A list of objects, one for each of `items`, as `write` writes it.
+    pub(crate) fn objects<T>(
+        &mut self,
+        name: &'static str,
+        items: impl IntoIterator<Item = T>,
+        mut write: impl FnMut(&mut Self, T),
+    ) {
+        self.key(name);
+        self.0.push(b'[');
+        for (place, item) in items.into_iter().enumerate() {
+            if place > 0 {
+                self.0.push(b',');
+            }
+            self.0.push(b'{');
+            write(self, item);
+            self.0.push(b'}');
         }
         self.0.push(b']');
     }
@@ -179,6 +209,13 @@ impl Object {
     }
 }
 
+/// Whether JSON takes a text as it is. One folds over all bytes instead of stopping at the first that
+/// it does not: the compiler vectorises it.
+fn is_plain(text: &str) -> bool {
+    let plain = |byte: u8| (byte >= b' ') & (byte != b'"') & (byte != b'\\');
+    text.bytes().fold(true, |all, byte| all & plain(byte))
+}
+
 /// A second since 1970 and how it prints, up to the point before its fraction.
 type Second = (u64, [u8; 20]);
 
@@ -230,6 +267,9 @@ mod tests {
         let line = written(|object| {
             object.word("word", "fhir:rest:read:patient-1");
             object.text("text", "one\n\"two\"\\\u{1}");
+            object.texts("texts", ["plain", "\"", "\u{e9}\u{7f}"]);
+            object.objects("objects", [1, 2], |object, item| object.number("item", item));
+            object.objects("nothing", [0; 0], |object, item| object.number("item", item));
             object.number("number", 42_u64);
             object.flag("flag", true);
             object.null("null");
@@ -237,7 +277,9 @@ mod tests {
             object.address("six", "2001:db8::1".parse().unwrap());
         });
         let expected = concat!(
-            r#"{"word":"fhir:rest:read:patient-1","text":"one\n\"two\"\\\u0001","number":42,"#,
+            r#"{"word":"fhir:rest:read:patient-1","text":"one\n\"two\"\\\u0001","#,
+            "\"texts\":[\"plain\",\"\\\"\",\"\u{e9}\u{7f}\"],",
+            r#""objects":[{"item":1},{"item":2}],"nothing":[],"number":42,"#,
             r#""flag":true,"null":null,"four":"192.0.2.250","six":"2001:db8::1"}"#,
             "\n"
         );

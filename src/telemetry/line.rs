@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::{
     json::{Object, timestamp},
+    logfmt,
     record::Record,
 };
 
@@ -12,6 +13,8 @@ use super::{
 pub enum Style {
     /// One JSON object a line.
     Json,
+    /// The same members as pairs of a name and a value.
+    Logfmt,
     /// For people; with colour or without.
     Human {
         /// Whether to colour the status.
@@ -23,6 +26,7 @@ pub enum Style {
 pub(super) fn request(record: &Record<'_>, style: Style) -> Vec<u8> {
     match style {
         Style::Json => json(record),
+        Style::Logfmt => logfmt::line(&json(record)),
         Style::Human { colour } => human(record, colour).into_bytes(),
     }
 }
@@ -39,7 +43,7 @@ const fn level(record: &Record<'_>) -> &'static str {
 
 /// The fields in the order in which one reads them. Absent ones are left out.
 fn json(record: &Record<'_>) -> Vec<u8> {
-    let mut line = Object::with_room(640);
+    let mut line = Object::with_room(768);
     line.moment("timestamp", record.at);
     line.word("level", level(record));
     line.word("message", "request");
@@ -55,10 +59,19 @@ fn json(record: &Record<'_>) -> Vec<u8> {
     }
     record.interaction.iter().for_each(|id| line.word("interaction", id.short()));
     record.consumer.iter().for_each(|asid| line.word("consumer", asid.as_str()));
+    record.organisation.iter().for_each(|code| line.word("organisation", code.as_str()));
+    record.organisation_name.iter().for_each(|name| line.text("organisation_name", name));
     record.practice.iter().for_each(|(_, code)| line.word("practice", code.as_str()));
+    record.practice_name.iter().for_each(|name| line.text("practice_name", name));
+    record.provider.iter().for_each(|asid| line.word("provider", asid.as_str()));
     record.patients.iter().for_each(|word| line.word("patients", word));
     record.trace_id.iter().for_each(|id| line.word("trace_id", id.as_str()));
+    if let Some(span) = record.span {
+        line.word("otel_trace_id", &format!("{:032x}", span.trace));
+        line.word("otel_span_id", &format!("{:016x}", span.span));
+    }
     line.word("origin", record.origin.as_str());
+    record.next_proxy.iter().for_each(|name| line.text("next_proxy", name));
     record.cache.iter().for_each(|how| line.word("cache", how.as_str()));
     record.form.iter().for_each(|form| line.word("form", form));
     record.token.audience.iter().for_each(|found| line.word("aud", found.as_str()));
@@ -82,7 +95,10 @@ fn json(record: &Record<'_>) -> Vec<u8> {
     if !filled.is_empty() {
         line.word("filled", &filled);
     }
-    line.text("listener", record.listener);
+    match record.own {
+        Some(own) => line.word("own", own.as_str()),
+        None => line.text("listener", record.listener),
+    }
     record.client.iter().for_each(|client| line.address("client", *client));
     line.number("generation", record.generation);
     line.into_line()
@@ -122,6 +138,9 @@ fn human(record: &Record<'_>, colour: bool) -> String {
         "{time} {start}{status}{end} {consumer} -> {practice} {interaction} {duration:.1} ms"
     )
     .unwrap_or_default();
+    if let Some(own) = record.own {
+        write!(line, " own {}", own.as_str()).unwrap_or_default();
+    }
     if let Some(fault) = record.fault {
         write!(line, " {start}{fault}{end}").unwrap_or_default();
     }
@@ -143,19 +162,33 @@ mod tests {
     use gpconnect::{contract::Header, rejection::Reason, token::Observed};
 
     use super::*;
-    use crate::telemetry::record::example;
+    use crate::telemetry::record::{SpanIds, example};
 
     #[test]
     fn a_line_is_one_json_object() {
         let text = String::from_utf8(json(&example())).unwrap();
-        insta::assert_snapshot!(text, @r#"{"timestamp":"2026-11-23T08:01:40.123Z","level":"INFO","message":"request","status":200,"result":"good","interaction":"fhir:rest:read:patient-1","consumer":"200000000359","practice":"A20047","trace_id":"629ea9ba-a077-4d99-b289-7a9b19fd4e03","origin":"provider","form":"ods","aud":"exact","duration_ms":12.345,"upstream_ms":11.0,"upstream_reused":true,"received_bytes":0,"sent_bytes":2048,"filled":"Ssp-To","listener":"consumers","client":"192.0.2.7","generation":1}"#);
+        insta::assert_snapshot!(text, @r#"{"timestamp":"2026-11-23T08:01:40.123Z","level":"INFO","message":"request","status":200,"result":"good","interaction":"fhir:rest:read:patient-1","consumer":"200000000359","organisation":"RXX01","organisation_name":"Northern Hospital","practice":"A20047","practice_name":"Dr \"Smith\" & Partners","provider":"918999198993","trace_id":"629ea9ba-a077-4d99-b289-7a9b19fd4e03","origin":"provider","form":"ods","aud":"exact","duration_ms":12.345,"upstream_ms":11.0,"upstream_reused":true,"received_bytes":0,"sent_bytes":2048,"filled":"Ssp-To","listener":"consumers","client":"192.0.2.7","generation":1}"#);
+    }
+
+    #[test]
+    fn a_line_of_pairs_says_the_same() {
+        let text = String::from_utf8(request(&example(), Style::Logfmt)).unwrap();
+        insta::assert_snapshot!(text, @r#"timestamp=2026-11-23T08:01:40.123Z level=INFO message=request status=200 result=good interaction=fhir:rest:read:patient-1 consumer=200000000359 organisation=RXX01 organisation_name="Northern Hospital" practice=A20047 practice_name="Dr \"Smith\" & Partners" provider=918999198993 trace_id=629ea9ba-a077-4d99-b289-7a9b19fd4e03 origin=provider form=ods aud=exact duration_ms=12.345 upstream_ms=11.0 upstream_reused=true received_bytes=0 sent_bytes=2048 filled=Ssp-To listener=consumers client=192.0.2.7 generation=1"#);
+    }
+
+    #[test]
+    fn a_line_leads_to_its_span() {
+        let span = Some(SpanIds { trace: 0xab, span: 0x0102_0304_0506_077f });
+        let text = String::from_utf8(json(&Record { span, ..example() })).unwrap();
+        let ids = r#""otel_trace_id":"000000000000000000000000000000ab","otel_span_id":"010203040506077f","origin""#;
+        assert!(text.contains(ids), "{text}");
     }
 
     #[test]
     fn how_many_patients_is_one_word() {
         let record = Record { patients: Some("several"), ..example() };
         let text = String::from_utf8(json(&record)).unwrap();
-        assert!(text.contains(r#""practice":"A20047","patients":"several","trace_id""#), "{text}");
+        assert!(text.contains(r#","patients":"several","trace_id""#), "{text}");
     }
 
     #[test]

@@ -2,16 +2,9 @@
 //! what a request was, and no practice. Label values come from the directory and from closed lists,
 //! so that no request can add a series by what it claims.
 
-use std::{
-    cmp::Ordering,
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use foldhash::fast::RandomState;
-use gpconnect::{Check, Policy, interaction::TABLE, names::OdsCode, policy::PracticeIndex};
-use hashbrown::HashMap;
+use gpconnect::{interaction::TABLE, names::Asid};
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
@@ -20,17 +13,23 @@ use prometheus::{
 use super::{
     audit::AuditMetrics,
     cache::CacheMetrics,
+    conformance::Conformance,
     issuers::IssuerMetrics,
-    record::{Origin, Record, Result as Verdict},
+    own::OwnMetrics,
+    practices::PracticeMetrics,
+    process::Process,
+    record::{Origin, Record},
+    registered::{InUse, RegisteredMetrics},
     resolved::Resolved,
     tls::TlsMetrics,
     tokens::TokenMetrics,
+    traces::TraceMetrics,
 };
 
 /// The specification's own limits (0.1, 0.25, 1 and 3 s) are edges, so that rules can use them.
 const SECONDS: &[f64] = &[0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0, 30.0];
 
-const LOADED: &str = "When the snapshot in use was loaded, in seconds since 1970 UTC.";
+const STALE: &str = "1 while the configuration on disk was refused and the last good one serves.";
 
 const SWITCHES: &str = "What operations have switched off, by kind.";
 
@@ -39,36 +38,16 @@ const CONNECTIONS: &str = "Open connections of consumers by listener.";
 const REPORT_ONLY: &str =
     "Faults that were only reported, because the consumer is let off the check.";
 
-const REGISTERED: &str = "Systems and organisations in the snapshot in use.";
-
-const BROKEN: &[&str] = &["organisation", "rule"];
-
-const CONFORMANCE: &str = "Answers of a practice that break a rule of the specification, whether or not they were mended.";
-
 /// What a label says of something that is not registered or not known.
 const UNKNOWN: &str = "unknown";
-
-/// The counters of one practice, one a [`Verdict`].
-type PracticeCounters = [IntCounter; Verdict::ALL.len()];
-
-/// The counters of all practices of one snapshot, so that counting costs an index and not a look-up.
-#[derive(Debug, Default)]
-struct Practices {
-    generation: u64,
-    counters: Vec<PracticeCounters>,
-    /// For requests that an older snapshot decided, in which a practice had another place.
-    places: HashMap<OdsCode, usize, RandomState>,
-}
 
 /// All metrics of one gateway, in a registry of its own.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    practice_requests: IntCounterVec,
-    practices: ArcSwap<Practices>,
+    practices: PracticeMetrics,
     requests: IntCounterVec,
     report_only: IntCounterVec,
-    conformance: IntCounterVec,
     tokens: TokenMetrics,
     duration: HistogramVec,
     upstream_duration: HistogramVec,
@@ -84,17 +63,22 @@ pub struct Metrics {
     pub audit: AuditMetrics,
     /// Those of the cache.
     pub cache: CacheMetrics,
+    /// What the gateway asks of its own accord.
+    pub own: OwnMetrics,
     /// Access tokens and the keys of their issuers.
     pub issuers: IssuerMetrics,
+    /// Who breaks which rule.
+    pub conformance: Conformance,
+    /// Those of spans.
+    pub traces: TraceMetrics,
     upstream_connections: IntCounterVec,
     found: Found,
     /// Lines that the log had no room for.
     pub log_lines_dropped: IntCounter,
     reloads: IntCounterVec,
-    generation: IntGauge,
-    loaded: IntGauge,
+    stale: IntGauge,
     switches: IntGaugeVec,
-    registered: IntGaugeVec,
+    registered: RegisteredMetrics,
 }
 
 /// What most requests count in. Durations have a place for each interaction, the first for none.
@@ -103,6 +87,7 @@ struct Found {
     gateway: Resolved<Histogram>,
     cache: Resolved<Histogram>,
     provider: Resolved<Histogram>,
+    next_proxy: Resolved<Histogram>,
     upstream: Resolved<Histogram>,
     connections: Resolved<IntCounter>,
 }
@@ -115,6 +100,7 @@ impl Default for Found {
             gateway: durations(),
             cache: durations(),
             provider: durations(),
+            next_proxy: durations(),
             upstream: durations(),
             connections,
         }
@@ -135,19 +121,14 @@ impl Metrics {
         let build_info =
             make.gauges("build_info", "The version that runs; always 1.", &["version"])?;
         build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        registry.register(Box::new(Process::new()?))?;
         Ok(Self {
-            practice_requests: make.counters(
-                "practice_requests_total",
-                "Requests by practice and result: good, slow, refused, provider_error, failed.",
-                &["practice", "result"],
-            )?,
-            practices: ArcSwap::default(),
+            practices: PracticeMetrics::new()?,
             requests: make.counters(
                 "requests_total",
                 "Requests by interaction, consumer, status, fault and who made the answer.",
                 &["interaction", "consumer", "status", "fault", "origin"],
             )?,
-            conformance: make.counters("conformance_total", CONFORMANCE, BROKEN)?,
             report_only: make.counters("report_only_total", REPORT_ONLY, &["consumer", "check"])?,
             tokens: TokenMetrics::new(&make)?,
             duration: make.histograms(
@@ -167,7 +148,10 @@ impl Metrics {
             tls: TlsMetrics::new(&make)?,
             audit: AuditMetrics::new(&make)?,
             cache: CacheMetrics::new(&make)?,
+            own: OwnMetrics::new(&make)?,
             issuers: IssuerMetrics::new(&make)?,
+            conformance: Conformance::new(&make)?,
+            traces: TraceMetrics::new(&make)?,
             upstream_connections: make.counters(
                 "upstream_requests_total",
                 "Requests sent to upstreams over a new or a reused connection.",
@@ -178,51 +162,25 @@ impl Metrics {
                 "Log lines dropped because the log could not be written fast enough.",
             )?,
             reloads: make.counters("reloads_total", "Reloads by result.", &["result"])?,
-            generation: make
-                .gauge("snapshot_generation", "The snapshot in use, counted from 1.")?,
-            loaded: make.gauge("snapshot_loaded_timestamp_seconds", LOADED)?,
+            stale: make.gauge("snapshot_stale", STALE)?,
             switches: make.gauges("switches", SWITCHES, &["kind"])?,
-            registered: make.gauges("registered", REGISTERED, &["kind"])?,
+            registered: RegisteredMetrics::new(&make)?,
             registry: registry.clone(),
         })
     }
 
     /// Takes note of a snapshot that came into use: its practices get their series, those that are
     /// gone lose theirs.
-    pub fn snapshot(&self, generation: u64, policy: &Policy) {
-        let counters = |code: &str| {
-            Verdict::ALL
-                .map(|verdict| self.practice_requests.with_label_values(&[code, verdict.as_str()]))
-        };
-        let practices = policy.practices();
-        let is_known =
-            |code: &str| code.parse().is_ok_and(|code| policy.find_practice(code).is_some());
-        for family in self.practice_requests.collect() {
-            for metric in family.get_metric() {
-                let [practice, result] = metric.get_label() else { continue };
-                if !is_known(practice.value()) {
-                    // It was there a moment ago, and only this function removes any.
-                    self.practice_requests
-                        .remove_label_values(&[practice.value(), result.value()])
-                        .unwrap_or_default();
-                }
-            }
-        }
-        let codes = || practices.iter().map(|practice| practice.ods_code);
-        self.practices.store(Arc::new(Practices {
-            generation,
-            counters: codes().map(|code| counters(code.as_str())).collect(),
-            places: codes().zip(0..).collect(),
-        }));
-        self.generation.set(generation.try_into().unwrap_or(i64::MAX));
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.loaded.set(now.as_secs().try_into().unwrap_or(i64::MAX));
-        let count = |kind: &str, count: usize| {
-            let count = count.try_into().unwrap_or(i64::MAX);
-            self.registered.with_label_values(&[kind]).set(count);
-        };
-        count("practice", practices.len());
-        count("consumer", policy.consumers().len());
+    pub fn snapshot(&self, new: &InUse<'_>) {
+        self.practices.show(new);
+        self.conformance.snapshot(new.policy);
+        self.registered.show(new);
+    }
+
+    /// Takes note of a snapshot that came into use with the practices of the one before.
+    pub fn switched(&self, generation: u64) {
+        self.practices.switched(generation);
+        self.registered.count_generation(generation);
     }
 
     /// Takes note of how much is switched off, by kind.
@@ -237,18 +195,22 @@ impl Metrics {
     pub fn reloaded(&self, worked: bool) {
         let result = if worked { "loaded" } else { "refused" };
         self.reloads.with_label_values(&[result]).inc();
+        self.stale.set((!worked).into());
     }
 
-    /// Counts an answer of `practice` that breaks a rule.
-    pub fn broken(&self, practice: OdsCode, rule: Check) {
-        self.conformance.with_label_values(&[practice.as_str(), rule.name()]).inc();
+    /// Takes note of how many practices and how many patients each consumer system was let ask for in the
+    /// last hour.
+    pub(super) fn fan_out(
+        &self,
+        practices: &std::collections::HashMap<Asid, usize>,
+        patients: &std::collections::HashMap<Asid, usize>,
+    ) {
+        self.registered.fan_out(practices, patients);
     }
 
     /// Counts a finished request.
     pub(super) fn finished(&self, record: &Record<'_>) {
-        if let Some((index, code)) = record.practice {
-            self.count_practice(index, code, record);
-        }
+        record.practice.iter().for_each(|practice| self.practices.count(*practice, record));
         let interaction = record.interaction.map_or(UNKNOWN, |id| id.short());
         let kind = record.interaction.map_or(UNKNOWN, |id| id.row().kind.as_str());
         let origin = record.origin.as_str();
@@ -260,6 +222,7 @@ impl Metrics {
         if let Some((how, id)) = record.cache.zip(record.interaction) {
             self.cache.count(id, how);
         }
+        self.conformance.finished(record);
         for reason in record.reported {
             self.report_only.with_label_values(&[consumer, reason.check().name()]).inc();
         }
@@ -272,6 +235,7 @@ impl Metrics {
             Origin::Gateway => &self.found.gateway,
             Origin::Cache => &self.found.cache,
             Origin::Provider => &self.found.provider,
+            Origin::NextProxy => &self.found.next_proxy,
         };
         resolved.with(place, duration, |histogram| observe(histogram, record.duration));
         if let Some(upstream) = record.upstream {
@@ -286,36 +250,15 @@ impl Metrics {
         }
     }
 
-    fn count_practice(
-        &self,
-        PracticeIndex(index): PracticeIndex,
-        code: OdsCode,
-        record: &Record<'_>,
-    ) {
-        let practices = self.practices.load();
-        let place = match record.generation.cmp(&practices.generation) {
-            Ordering::Equal => Some(index as usize),
-            // One that is gone since must not get a series again.
-            Ordering::Less => practices.places.get(&code).copied(),
-            Ordering::Greater => None,
-        };
-        let verdict = record.result();
-        let counters = place.and_then(|place| practices.counters.get(place));
-        if let Some(counter) = counters.and_then(|all| all.get(verdict as usize)) {
-            counter.inc();
-        } else if record.generation > practices.generation {
-            // The snapshot is in use a moment before its practices get their series.
-            self.practice_requests.with_label_values(&[code.as_str(), verdict.as_str()]).inc();
-        }
-    }
-
     /// Everything in the text format of Prometheus.
     ///
     /// # Errors
     /// [`Refused`] when a family can't be written.
     pub fn text(&self) -> Result<Vec<u8>, Refused> {
+        self.conformance.count();
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        self.practices.write(&mut text);
         Ok(text)
     }
 }
@@ -381,24 +324,30 @@ impl Families<'_> {
 #[cfg(test)]
 mod tests {
     use gpconnect::{
+        Policy,
         contract::Header,
         interaction::InteractionSet,
-        policy::{Endpoints, Practice},
+        policy::{Endpoints, Practice, PracticeIndex},
         rejection::Reason,
         token::Observed,
     };
 
     use super::*;
-    use crate::telemetry::record::example;
+    use crate::telemetry::{
+        record::{Finished, example},
+        registered,
+    };
 
-    fn policy(codes: &[&str]) -> Policy {
+    fn show(metrics: &Metrics, generation: u64, codes: &[&str]) {
         let practice = |code: &&str| Practice {
             ods_code: code.parse().unwrap(),
-            name: String::new(),
+            name: format!("Surgery {code}"),
             endpoints: Endpoints::default(),
             enablement: gpconnect::policy::Enablement::default(),
         };
-        Policy::new(codes.iter().map(practice).collect(), vec![], [], InteractionSet::default())
+        let practices = codes.iter().map(practice).collect();
+        let policy = Policy::new(practices, vec![], [], InteractionSet::default());
+        metrics.snapshot(&registered::example(generation, &policy));
     }
 
     fn text(metrics: &Metrics) -> String {
@@ -409,7 +358,7 @@ mod tests {
     #[test]
     fn a_finished_request_is_counted_in_both_kinds() {
         let metrics = Metrics::new().unwrap();
-        metrics.snapshot(3, &policy(&["B82617", "A20047"]));
+        show(&metrics, 3, &["B82617", "A20047"]);
         let reported = [Reason::HeaderMissing(Header::IfMatch)];
         let token =
             Observed { skew: Some(6), is_of_another_organisation: true, ..Observed::default() };
@@ -427,6 +376,11 @@ mod tests {
             r#"gpconnect_gateway_upstream_requests_total{connection="reused"} 1"#,
             r#"gpconnect_gateway_snapshot_generation 3"#,
             r#"gpconnect_gateway_registered{kind="practice"} 2"#,
+            r#"gpconnect_gateway_practice_up{practice="A20047"} 1"#,
+            r#"gpconnect_gateway_practice_info{name="Surgery B82617",practice="B82617",upstream=""} 1"#,
+            r#"gpconnect_gateway_limit{kind="in_flight"} 20"#,
+            "gpconnect_gateway_directory_changed_timestamp_seconds 7",
+            "gpconnect_gateway_process_threads ",
         ] {
             assert!(text.contains(line), "{line} is missing from\n{text}");
         }
@@ -435,12 +389,33 @@ mod tests {
     #[test]
     fn a_practice_that_is_gone_loses_its_series() {
         let metrics = Metrics::new().unwrap();
-        metrics.snapshot(1, &policy(&["A20047", "B82617"]));
+        show(&metrics, 1, &["A20047", "B82617"]);
         metrics.finished(&example());
-        metrics.snapshot(2, &policy(&["A20047"]));
+        show(&metrics, 2, &["A20047"]);
         let text = text(&metrics);
         assert!(!text.contains("B82617"));
         assert!(text.contains(r#"{practice="A20047",result="good"} 1"#), "others keep theirs");
+    }
+
+    #[test]
+    fn a_practice_is_down_until_its_system_answers_again() {
+        let metrics = Metrics::new().unwrap();
+        show(&metrics, 1, &["A20047", "B82617"]);
+        let up = || text(&metrics).contains(r#"practice_up{practice="A20047"} 1"#);
+        assert!(up(), "until something else is known");
+        let unreachable = Record {
+            finished: Finished::Failed,
+            fault: Some("upstream_unreachable"),
+            status: Some(502),
+            ..example()
+        };
+        metrics.finished(&unreachable);
+        assert!(!up());
+        metrics.finished(&Record { finished: Finished::Refused, ..example() });
+        show(&metrics, 2, &["A20047"]);
+        assert!(!up(), "neither a refusal nor a reload is news of it");
+        metrics.finished(&Record { generation: 2, ..example() });
+        assert!(up());
     }
 
     /// A request may outlast the snapshot that decided it, and one of the next may be faster than
@@ -448,7 +423,7 @@ mod tests {
     #[test]
     fn a_request_of_another_snapshot_is_counted_for_its_own_practice() {
         let metrics = Metrics::new().unwrap();
-        metrics.snapshot(2, &policy(&["A20047", "C81001"]));
+        show(&metrics, 2, &["A20047", "C81001"]);
         let finished = |code: &str, generation| {
             let practice = Some((PracticeIndex(1), code.parse().unwrap()));
             metrics.finished(&Record { practice, generation, ..example() });
@@ -456,6 +431,7 @@ mod tests {
         finished("A20047", 1);
         finished("B82617", 1);
         finished("D82002", 3);
+        show(&metrics, 3, &["A20047", "C81001", "D82002"]);
         let text = text(&metrics);
         for (line, there) in [
             (r#"{practice="A20047",result="good"} 1"#, true),
@@ -465,5 +441,18 @@ mod tests {
         ] {
             assert_eq!(text.contains(line), there, "{line} in\n{text}");
         }
+    }
+
+    #[test]
+    fn a_snapshot_of_the_same_practices_counts_on() {
+        let metrics = Metrics::new().unwrap();
+        show(&metrics, 1, &["A20047"]);
+        metrics.switched(2);
+        for generation in [1, 2] {
+            metrics.finished(&Record { generation, ..example() });
+        }
+        let text = text(&metrics);
+        assert!(text.contains(r#"{practice="A20047",result="good"} 2"#), "{text}");
+        assert!(text.contains("snapshot_generation 2"), "{text}");
     }
 }

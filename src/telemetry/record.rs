@@ -7,9 +7,11 @@ use std::{
 
 use gpconnect::{
     caching::Use,
+    contract::CheckSet,
     decide::Filled,
     interaction::{InteractionId, Kind},
     names::{Asid, OdsCode, TraceId},
+    observe,
     policy::PracticeIndex,
     rejection::Reason,
     token::Observed,
@@ -24,6 +26,8 @@ pub enum Origin {
     Cache,
     /// The practice's system.
     Provider,
+    /// The next proxy, which did not ask the practice or had no answer of it.
+    NextProxy,
 }
 
 impl Origin {
@@ -33,6 +37,26 @@ impl Origin {
             Self::Gateway => "gateway",
             Self::Cache => "cache",
             Self::Provider => "provider",
+            Self::NextProxy => "next_proxy",
+        }
+    }
+}
+
+/// What the gateway asks for of its own accord.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Own {
+    /// That an answer in memory is new before it is stale.
+    Refresh,
+    /// That it is known what a practice can be asked.
+    Crawl,
+}
+
+impl Own {
+    /// The word for metrics, log and journal.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refresh => "refresh",
+            Self::Crawl => "crawl",
         }
     }
 }
@@ -44,7 +68,7 @@ pub enum Result {
     Good,
     /// Answered by the practice, slower than the specification allows (gp-connect 14).
     Slow,
-    /// Not let through by the gateway.
+    /// Not let through by the gateway, or by the next proxy.
     Refused,
     /// Answered by the practice with a status of 500 or more.
     ProviderError,
@@ -80,21 +104,34 @@ pub enum Finished {
     Failed,
 }
 
-/// The provider's time that the specification allows (gp-connect 14).
-const fn allowed(kind: Kind) -> Duration {
-    match kind {
-        Kind::Command => Duration::from_millis(250),
-        Kind::Query => Duration::from_millis(3_000),
-    }
+/// The span that tells of a request, by which a log line leads to its trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpanIds {
+    /// The trace.
+    pub trace: u128,
+    /// The span within it.
+    pub span: u64,
 }
+
+/// The faults that say that a practice's system does not work.
+const DOWN: [&str; 6] = [
+    "upstream_unreachable",
+    "upstream_not_trusted",
+    "upstream_invalid",
+    "upstream_failed",
+    "upstream_timeout",
+    "answer_cut",
+];
 
 /// One finished request. Systems stand here only when they are registered.
 #[derive(Clone, Debug)]
 pub struct Record<'r> {
     /// When its head was complete.
     pub at: SystemTime,
-    /// The listener that it came through.
+    /// The listener that it came through; empty where the gateway asked itself.
     pub listener: &'r str,
+    /// What the gateway asked for of its own accord, where it did.
+    pub own: Option<Own>,
     /// Its trace id: sent, or our own.
     pub trace_id: Option<TraceId>,
     /// The caller's address.
@@ -105,8 +142,16 @@ pub struct Record<'r> {
     pub interaction: Option<InteractionId>,
     /// The consumer system.
     pub consumer: Option<Asid>,
+    /// The organisation of the consumer system.
+    pub organisation: Option<OdsCode>,
+    /// The name of that organisation.
+    pub organisation_name: Option<&'r str>,
     /// The practice and its place in the policy of `generation`.
     pub practice: Option<(PracticeIndex, OdsCode)>,
+    /// The name of the practice.
+    pub practice_name: Option<&'r str>,
+    /// The system of the practice that such a request is for, as registered.
+    pub provider: Option<Asid>,
     /// What was noticed about its token.
     pub token: Observed,
     /// The name of the issuer of its access token.
@@ -125,10 +170,16 @@ pub struct Record<'r> {
     pub fault: Option<&'static str>,
     /// What went wrong, for people, without a patient.
     pub note: Option<String>,
+    /// The upstream of the next proxy that its practice stands behind.
+    pub next_proxy: Option<&'r str>,
     /// How many patients it names, if any: `one`, `several`, or `unreadable`. Never which.
     pub patients: Option<&'static str>,
     /// What is wrong with it but only reported.
     pub reported: &'r [Reason],
+    /// What it was refused for, as far as that is for its sender to mend.
+    pub broken: CheckSet,
+    /// What was seen of the provider's answer, where this request met one.
+    pub observed: Option<observe::Observed>,
     /// From the complete head to the last byte of the answer.
     pub duration: Duration,
     /// From sending the request to the head of the provider's answer.
@@ -143,6 +194,8 @@ pub struct Record<'r> {
     pub sent: usize,
     /// The snapshot that decided it.
     pub generation: u64,
+    /// The span that tells of it, if one does.
+    pub span: Option<SpanIds>,
 }
 
 impl Record<'_> {
@@ -152,30 +205,51 @@ impl Record<'_> {
             Finished::Refused => Result::Refused,
             Finished::Failed => Result::Failed,
             Finished::Answered if self.status.is_some_and(|status| status >= 500) => {
-                Result::ProviderError
+                if self.origin == Origin::NextProxy {
+                    Result::Failed
+                } else {
+                    Result::ProviderError
+                }
             }
+            Finished::Answered if self.origin == Origin::NextProxy => Result::Refused,
             Finished::Answered if self.is_slow() => Result::Slow,
             Finished::Answered => Result::Good,
         }
     }
 
+    /// Whether it found a working system at the practice; nothing where that was not tried.
+    pub(super) fn finds_practice_up(&self) -> Option<bool> {
+        let is_down = matches!(self.status, Some(502..=504));
+        match self.finished {
+            Finished::Answered if self.origin == Origin::Provider => Some(!is_down),
+            Finished::Answered if self.origin == Origin::NextProxy && is_down => Some(false),
+            Finished::Failed if self.fault.is_some_and(|word| DOWN.contains(&word)) => Some(false),
+            Finished::Answered | Finished::Failed | Finished::Refused => None,
+        }
+    }
+
     fn is_slow(&self) -> bool {
         let kind = self.interaction.map_or(Kind::Query, |id| id.row().kind);
-        self.upstream.is_some_and(|time| time >= allowed(kind))
+        self.upstream.is_some_and(|time| time >= kind.limits().most)
     }
 }
 
 #[cfg(test)]
-pub(super) fn example() -> Record<'static> {
+pub(crate) fn example() -> Record<'static> {
     Record {
         at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_420_900_123),
         listener: "consumers",
+        own: None,
         trace_id: "629ea9ba-a077-4d99-b289-7a9b19fd4e03".parse().ok(),
         client: "192.0.2.7".parse().ok(),
         form: Some("ods"),
         interaction: Some(InteractionId::ReadPatient),
         consumer: "200000000359".parse().ok(),
+        organisation: "RXX01".parse().ok(),
+        organisation_name: Some("Northern Hospital"),
         practice: Some((PracticeIndex(0), "A20047".parse().unwrap())),
+        practice_name: Some("Dr \"Smith\" & Partners"),
+        provider: "918999198993".parse().ok(),
         token: Observed {
             skew: Some(-2),
             audience: Some(gpconnect::token::AudienceMatch::Exact),
@@ -189,8 +263,11 @@ pub(super) fn example() -> Record<'static> {
         finished: Finished::Answered,
         fault: None,
         note: None,
+        next_proxy: None,
         patients: None,
         reported: &[],
+        broken: CheckSet::default(),
+        observed: None,
         duration: Duration::from_micros(12_345),
         upstream: Some(Duration::from_micros(11_000)),
         upstream_reused: Some(true),
@@ -198,12 +275,40 @@ pub(super) fn example() -> Record<'static> {
         received: 0,
         sent: 2_048,
         generation: 1,
+        span: None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_learned_of_a_practice() {
+        let with = |finished, origin, status, fault| {
+            let record = Record { finished, origin, status, fault, ..example() };
+            record.finds_practice_up()
+        };
+        use Finished::{Answered, Failed, Refused};
+        use Origin::{Cache, Gateway, NextProxy, Provider};
+        for (name, found, expected) in [
+            ("an answer", with(Answered, Provider, Some(200), None), Some(true)),
+            ("its error", with(Answered, Provider, Some(500), None), Some(true)),
+            ("busy or down", with(Answered, Provider, Some(503), None), Some(false)),
+            (
+                "no way behind the next proxy",
+                with(Answered, NextProxy, Some(502), None),
+                Some(false),
+            ),
+            ("refused by the next proxy", with(Answered, NextProxy, Some(403), None), None),
+            ("from memory", with(Answered, Cache, Some(200), None), None),
+            ("no answer", with(Failed, Gateway, Some(504), Some("upstream_timeout")), Some(false)),
+            ("the caller left", with(Failed, Provider, None, Some("caller_gone")), None),
+            ("refused", with(Refused, Gateway, Some(403), Some("no_agreement")), None),
+        ] {
+            assert_eq!(found, expected, "{name}");
+        }
+    }
 
     /// gp-connect 14.
     #[test]
@@ -226,6 +331,16 @@ mod tests {
                     r.upstream = Some(Duration::from_millis(250));
                 }),
                 "slow",
+            ),
+            (
+                "the next proxy's refusal",
+                with(|r| (r.status, r.origin) = (Some(403), Origin::NextProxy)),
+                "refused",
+            ),
+            (
+                "no answer behind the next proxy",
+                with(|r| (r.status, r.origin) = (Some(502), Origin::NextProxy)),
+                "failed",
             ),
             ("refused", with(|r| r.finished = Finished::Refused), "refused"),
             ("failed", with(|r| r.finished = Finished::Failed), "failed"),

@@ -14,6 +14,8 @@ use std::{
 
 use crossbeam_queue::ArrayQueue;
 
+use super::logfmt;
+
 /// Lines that may wait: some 30 MB.
 const CAPACITY: usize = 65_536;
 /// How long the thread rests when nothing waits. Waking it for each line would cost the request
@@ -102,12 +104,17 @@ impl Shared {
 
 /// Lets the events of the program itself go into the same queue.
 #[derive(Clone, Debug)]
-pub struct SinkWriter(pub LogSink);
+pub struct SinkWriter {
+    /// Where they go.
+    pub sink: LogSink,
+    /// Whether they come as JSON and are to be pairs.
+    pub logfmt: bool,
+}
 
 impl Write for SinkWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         // A full queue drops the event; it must not end the program.
-        self.0.write(line.to_vec());
+        self.sink.write(if self.logfmt { logfmt::line(line) } else { line.to_vec() });
         Ok(line.len())
     }
 

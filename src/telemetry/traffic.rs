@@ -3,7 +3,7 @@
 //! queue; whoever asks, and a task each second, counts them.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -20,15 +20,15 @@ use gpconnect::{
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::record::{Finished, Record, Result as Verdict};
+use super::{
+    hour::{Hour, PART, PARTS},
+    record::{Finished, Record, Result as Verdict},
+};
 
 /// Requests that may wait to be counted: what is more shows in `uncounted`.
 const ROOM: usize = 16_384;
 /// Combinations that are counted apart; what is more shows in `uncounted`.
 const COMBINATIONS: usize = 50_000;
-/// An hour, in twelve parts: the oldest is forgotten as a whole.
-const PARTS: usize = 12;
-const PART: Duration = Duration::from_secs(300);
 
 /// What is kept of one request.
 #[derive(Clone, Copy, Debug)]
@@ -66,9 +66,7 @@ pub struct Traffic {
 
 #[derive(Debug)]
 struct Ledger {
-    began: Instant,
-    /// The part of time that is being counted, from 0.
-    part: u64,
+    hour: Hour,
     asked: HashMap<Asked, [u32; PARTS], RandomState>,
     practices: HashMap<OdsCode, Practice, RandomState>,
     uncounted: [u64; PARTS],
@@ -151,8 +149,7 @@ impl Default for Traffic {
             queue: ArrayQueue::new(ROOM),
             uncounted: AtomicU64::new(0),
             ledger: Mutex::new(Ledger {
-                began: Instant::now(),
-                part: 0,
+                hour: Hour::default(),
                 asked: HashMap::default(),
                 practices: HashMap::default(),
                 uncounted: [0; PARTS],
@@ -208,8 +205,21 @@ impl Traffic {
         Counted {
             asked: asked.map(|(asked, parts)| (*asked, total(parts))).collect(),
             uncounted: ledger.uncounted.iter().sum(),
-            over: ledger.began.elapsed().min(PART * part),
+            over: ledger.hour.began.elapsed().min(PART * part),
         }
+    }
+
+    /// How many practices each consumer system was let ask in the last hour.
+    pub(super) fn fan_out(&self) -> HashMap<Asid, usize> {
+        let ledger = self.counted();
+        let pairs: HashSet<(Asid, OdsCode), RandomState> =
+            ledger.asked.keys().map(|asked| (asked.consumer, asked.practice)).collect();
+        drop(ledger);
+        let mut counts = HashMap::new();
+        for (consumer, _) in pairs {
+            *counts.entry(consumer).or_default() += 1;
+        }
+        counts
     }
 
     /// How a practice fares.
@@ -221,10 +231,11 @@ impl Traffic {
 impl Ledger {
     /// Forgets what is an hour old.
     fn go_on(&mut self, now: Instant) {
-        let part = now.duration_since(self.began).as_secs() / PART.as_secs();
-        let steps = part.saturating_sub(self.part).min(PARTS as u64);
-        for step in 0..steps {
-            let place = place(part - step);
+        let old = self.hour.go_on(now);
+        if old.len() == 0 {
+            return;
+        }
+        for place in old {
             self.asked.values_mut().for_each(|parts| clear(parts, place));
             clear(&mut self.uncounted, place);
             for practice in self.practices.values_mut() {
@@ -232,14 +243,11 @@ impl Ledger {
                 clear(&mut practice.answers, place);
             }
         }
-        if steps > 0 {
-            self.asked.retain(|_, parts| parts.iter().any(|count| *count > 0));
-            self.part = part;
-        }
+        self.asked.retain(|_, parts| parts.iter().any(|count| *count > 0));
     }
 
     fn add(&mut self, seen: &Seen) {
-        let place = place(self.part);
+        let place = self.hour.place();
         let practice = self.practices.entry(seen.practice).or_default();
         practice.add(seen, place);
         let (Some(consumer), Some(interaction), true) =
@@ -256,13 +264,9 @@ impl Ledger {
     }
 
     fn leave_out(&mut self, count: u64) {
-        let place = place(self.part);
+        let place = self.hour.place();
         self.uncounted.get_mut(place).into_iter().for_each(|all| *all += count);
     }
-}
-
-fn place(part: u64) -> usize {
-    usize::try_from(part % PARTS as u64).unwrap_or_default()
 }
 
 fn clear<T: Default>(parts: &mut [T; PARTS], place: usize) {
@@ -355,11 +359,26 @@ mod tests {
     }
 
     #[test]
+    fn a_consumer_reaches_each_practice_once() {
+        let traffic = Traffic::default();
+        let ask = |code: &str, interaction| {
+            let practice = Some((gpconnect::policy::PracticeIndex(0), code.parse().unwrap()));
+            traffic.note(&Record { practice, interaction: Some(interaction), ..example() });
+        };
+        ask("A20047", InteractionId::ReadPatient);
+        ask("A20047", InteractionId::BookAppointment);
+        ask("B82617", InteractionId::ReadPatient);
+        traffic.note(&Record { finished: Finished::Refused, ..example() });
+        let expected = HashMap::from([("200000000359".parse().unwrap(), 2)]);
+        assert_eq!(traffic.fan_out(), expected);
+    }
+
+    #[test]
     fn an_hour_later_it_is_forgotten_but_for_the_last_success() {
         let traffic = Traffic::default();
         traffic.note(&example());
         assert_eq!(all(&traffic), [1]);
-        let began = traffic.ledger.lock().unwrap().began;
+        let began = traffic.ledger.lock().unwrap().hour.began;
         let after = |parts: u32| {
             traffic.ledger.lock().unwrap().go_on(began + PART * parts);
         };

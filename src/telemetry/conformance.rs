@@ -1,0 +1,365 @@
+//! Who breaks which rule of the specification, and how often: consumers by their requests, practices
+//! by their answers. As with [`super::Traffic`], a request's thread only puts a few words into a
+//! queue; whoever asks, and a task, counts them.
+//!
+//! What is kept grows with the directory and not with traffic: a count for each rule that an
+//! organisation breaks, with its latest examples. An organisation that leaves the directory is
+//! forgotten.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::SystemTime,
+};
+
+use crossbeam_queue::ArrayQueue;
+use foldhash::fast::RandomState;
+use gpconnect::{
+    Policy,
+    contract::CheckSet,
+    interaction::InteractionId,
+    names::{Asid, OdsCode, TraceId},
+    observe::{Duty, Observed, Rule, Side},
+};
+use hashbrown::HashMap;
+use jiff::Timestamp;
+use prometheus::{IntCounter, IntCounterVec};
+use serde::Serialize;
+
+use super::{
+    metrics::{Families, Refused},
+    record::Record,
+};
+
+/// Requests that may wait to be counted: what is more shows in `uncounted`.
+const ROOM: usize = 16_384;
+/// Examples that are kept of each rule that an organisation breaks.
+const EXAMPLES: usize = 3;
+
+const TOTAL: &str = "Requests and answers that break a rule of the specification, whether or not they were refused or mended.";
+const LABELS: &[&str] = &["organisation", "rule", "side"];
+
+/// What is kept of one request and its answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Noted {
+    /// When the request came.
+    pub at: SystemTime,
+    /// Its trace id, of UUID form.
+    pub trace_id: TraceId,
+    /// The interaction.
+    pub interaction: Option<InteractionId>,
+    /// The consumer's organisation and system, and what its request broke.
+    pub asked: Option<(OdsCode, Asid, CheckSet)>,
+    /// The practice, and what was seen of its answer.
+    pub answered: Option<(OdsCode, Observed)>,
+}
+
+/// The counts of both sides.
+#[derive(Debug)]
+pub struct Conformance {
+    queue: ArrayQueue<Noted>,
+    uncounted: AtomicU64,
+    ledger: Mutex<Ledger>,
+    total: IntCounterVec,
+}
+
+#[derive(Debug)]
+struct Ledger {
+    since: SystemTime,
+    uncounted: u64,
+    /// Every organisation of the directory that asks, and every one that answers.
+    consumers: HashMap<OdsCode, Consumer, RandomState>,
+    practices: HashMap<OdsCode, Practice, RandomState>,
+}
+
+#[derive(Debug, Default)]
+struct Consumer {
+    requests: u64,
+    broken: Vec<Broken>,
+}
+
+#[derive(Debug, Default)]
+struct Practice {
+    /// Its answers that were held against each duty.
+    judged: [u64; Duty::ALL.len()],
+    broken: Vec<Broken>,
+}
+
+#[derive(Debug)]
+struct Broken {
+    rule: Rule,
+    /// Its series, found once: to find one by its labels hashes them all.
+    count: IntCounter,
+    first: SystemTime,
+    /// The latest last.
+    examples: VecDeque<Seen>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    at: SystemTime,
+    trace_id: TraceId,
+    interaction: Option<InteractionId>,
+    system: Option<Asid>,
+}
+
+/// One rule that one organisation breaks.
+#[derive(Clone, Debug, Serialize)]
+pub struct Breach {
+    /// `consumers` or `practices`.
+    pub side: &'static str,
+    /// Its ODS code.
+    pub organisation: String,
+    /// The rule's name.
+    pub rule: &'static str,
+    /// Where it stands.
+    pub section: &'static str,
+    /// What it looks at.
+    pub looks_at: &'static str,
+    /// What a provider's supplier does about it.
+    pub mend: Option<&'static str>,
+    /// How often it was broken.
+    pub broken: u64,
+    /// Of how many requests, or answers that the rule is about.
+    pub of: u64,
+    /// The share of the two.
+    pub rate: f64,
+    /// When it was first broken.
+    pub first: String,
+    /// When it was last broken.
+    pub last: String,
+    /// The latest ones, the last first.
+    pub examples: Vec<Example>,
+}
+
+/// A request that can be looked up in log and journal.
+#[derive(Clone, Debug, Serialize)]
+pub struct Example {
+    /// When it came.
+    pub at: String,
+    /// Its trace id.
+    pub trace_id: String,
+    /// The interaction.
+    pub interaction: Option<&'static str>,
+    /// The consumer's system, where a consumer broke the rule.
+    pub system: Option<String>,
+}
+
+/// What was counted, the most first.
+#[derive(Clone, Debug, Serialize)]
+pub struct Breaches {
+    /// From when on.
+    pub since: String,
+    /// Requests that found no room to be counted: there may be more of each.
+    pub uncounted: u64,
+    /// How many there are.
+    pub total: usize,
+    /// As many of them as were asked for.
+    pub breaches: Vec<Breach>,
+}
+
+impl Conformance {
+    pub(super) fn new(make: &Families<'_>) -> Result<Self, Refused> {
+        Ok(Self {
+            queue: ArrayQueue::new(ROOM),
+            uncounted: AtomicU64::new(0),
+            ledger: Mutex::new(Ledger {
+                since: SystemTime::now(),
+                uncounted: 0,
+                consumers: HashMap::default(),
+                practices: HashMap::default(),
+            }),
+            total: make.counters("conformance_total", TOTAL, LABELS)?,
+        })
+    }
+
+    /// Takes note of a request and its answer.
+    pub fn note(&self, noted: Noted) {
+        if self.queue.push(noted).is_err() {
+            self.uncounted.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn finished(&self, record: &Record<'_>) {
+        let consumer = record.organisation.zip(record.consumer);
+        let asked = consumer.map(|(organisation, system)| {
+            let mut broken = record.broken;
+            let reported = record.reported.iter().map(gpconnect::rejection::Reason::check);
+            broken.extend(reported.filter(|check| check.is_of_requests()));
+            (organisation, system, broken)
+        });
+        let practice = record.practice.map(|(_, code)| code);
+        let answered = practice.zip(record.observed.filter(|seen| !seen.is_empty()));
+        if let (Some(trace_id), true) = (record.trace_id, asked.is_some() || answered.is_some()) {
+            let (at, interaction) = (record.at, record.interaction);
+            self.note(Noted { at, trace_id, interaction, asked, answered });
+        }
+    }
+
+    /// Takes note of a directory that came into use.
+    pub(super) fn snapshot(&self, policy: &Policy) {
+        let mut ledger = self.counted();
+        let is_practice = |code: &OdsCode| policy.find_practice(*code).is_some();
+        let asking: std::collections::HashSet<_> =
+            policy.consumers().iter().map(|consumer| consumer.organisation).collect();
+        ledger.practices.retain(|code, practice| {
+            is_practice(code) || self.forget(Side::Practices, *code, &practice.broken)
+        });
+        ledger.consumers.retain(|code, consumer| {
+            asking.contains(code) || self.forget(Side::Consumers, *code, &consumer.broken)
+        });
+        for practice in policy.practices() {
+            ledger.practices.entry(practice.ods_code).or_default();
+        }
+        for code in asking {
+            ledger.consumers.entry(code).or_default();
+        }
+    }
+
+    /// Removes the series of an organisation that is gone. Always false: it is not to be kept.
+    fn forget(&self, side: Side, code: OdsCode, broken: &[Broken]) -> bool {
+        for broken in broken {
+            let labels = [code.as_str(), broken.rule.name(), side.as_str()];
+            // It was there a moment ago, and only this function removes any.
+            self.total.remove_label_values(&labels).unwrap_or_default();
+        }
+        false
+    }
+
+    /// Counts what waits. For a task that runs several times a second, and before metrics are shown.
+    pub fn count(&self) {
+        drop(self.counted());
+    }
+
+    fn counted(&self) -> MutexGuard<'_, Ledger> {
+        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        // What comes in meanwhile is for the next time: this ends.
+        for _ in 0..self.queue.len() {
+            let Some(noted) = self.queue.pop() else { break };
+            ledger.add(&noted, |organisation, rule| {
+                let labels = [organisation.as_str(), rule.name(), rule.side().as_str()];
+                self.total.with_label_values(&labels)
+            });
+        }
+        ledger.uncounted += self.uncounted.swap(0, Ordering::Relaxed);
+        ledger
+    }
+
+    /// The worst offenders among those that `meant` lets through, at most `most`.
+    pub fn breaches(&self, most: usize, meant: impl Fn(OdsCode, Rule) -> bool) -> Breaches {
+        let ledger = self.counted();
+        let (consumers, practices) = (ledger.consumers.iter(), ledger.practices.iter());
+        let of_consumers = consumers.flat_map(|(code, consumer)| {
+            consumer.broken.iter().map(|broken| (*code, broken, consumer.requests))
+        });
+        let of_practices = practices.flat_map(|(code, practice)| {
+            practice.broken.iter().map(|broken| (*code, broken, practice.judged(broken.rule)))
+        });
+        let all = of_consumers.chain(of_practices);
+        let mut found: Vec<_> = all.filter(|(code, broken, _)| meant(*code, broken.rule)).collect();
+        found.sort_by_key(|(code, it, _)| (std::cmp::Reverse(it.count.get()), *code, it.rule));
+        Breaches {
+            since: moment(ledger.since),
+            uncounted: ledger.uncounted,
+            total: found.len(),
+            breaches: found.iter().take(most).map(|(code, it, of)| it.shown(*code, *of)).collect(),
+        }
+    }
+}
+
+impl Ledger {
+    /// Counts what is kept of a request; `series` finds that of an organisation and a rule.
+    fn add(&mut self, noted: &Noted, series: impl Fn(OdsCode, Rule) -> IntCounter) {
+        let Noted { at, trace_id, interaction, .. } = *noted;
+        // Who is in neither list has left the directory since.
+        if let Some((organisation, system, checks)) = noted.asked
+            && let Some(consumer) = self.consumers.get_mut(&organisation)
+        {
+            consumer.requests += 1;
+            let seen = Seen { at, trace_id, interaction, system: Some(system) };
+            for rule in checks.iter().map(Rule::Request) {
+                add(&mut consumer.broken, rule, seen, || series(organisation, rule));
+            }
+        }
+        if let Some((code, observed)) = noted.answered
+            && let Some(practice) = self.practices.get_mut(&code)
+        {
+            for duty in observed.judged() {
+                practice.judged.get_mut(duty as usize).into_iter().for_each(|count| *count += 1);
+            }
+            let seen = Seen { at, trace_id, interaction, system: None };
+            for rule in observed.broken().map(Rule::Answer) {
+                add(&mut practice.broken, rule, seen, || series(code, rule));
+            }
+        }
+    }
+}
+
+fn add(all: &mut Vec<Broken>, rule: Rule, seen: Seen, series: impl FnOnce() -> IntCounter) {
+    let place = all.iter().position(|broken| broken.rule == rule).unwrap_or_else(|| {
+        all.push(Broken { rule, count: series(), first: seen.at, examples: VecDeque::new() });
+        all.len() - 1
+    });
+    let Some(broken) = all.get_mut(place) else { return };
+    broken.count.inc();
+    if broken.examples.len() == EXAMPLES {
+        broken.examples.pop_front();
+    }
+    broken.examples.push_back(seen);
+}
+
+impl Practice {
+    fn judged(&self, rule: Rule) -> u64 {
+        match rule {
+            Rule::Answer(duty) => self.judged.get(duty as usize).copied().unwrap_or_default(),
+            Rule::Request(_) => 0,
+        }
+    }
+}
+
+impl Broken {
+    fn shown(&self, organisation: OdsCode, of: u64) -> Breach {
+        let (rule, count) = (self.rule, self.count.get());
+        let last = self.examples.back().map_or(self.first, |seen| seen.at);
+        Breach {
+            side: rule.side().as_str(),
+            organisation: organisation.to_string(),
+            rule: rule.name(),
+            section: rule.section(),
+            looks_at: rule.looks_at(),
+            mend: rule.mend(),
+            broken: count,
+            of,
+            rate: share(count, of),
+            first: moment(self.first),
+            last: moment(last),
+            examples: self.examples.iter().rev().map(Seen::shown).collect(),
+        }
+    }
+}
+
+impl Seen {
+    fn shown(&self) -> Example {
+        Example {
+            at: moment(self.at),
+            trace_id: self.trace_id.to_string(),
+            interaction: self.interaction.map(InteractionId::short),
+            system: self.system.map(|asid| asid.to_string()),
+        }
+    }
+}
+
+/// To four digits behind the point.
+fn share(part: u64, of: u64) -> f64 {
+    if of == 0 { 0.0 } else { (part as f64 / of as f64 * 10_000.0).round() / 10_000.0 }
+}
+
+fn moment(at: SystemTime) -> String {
+    Timestamp::try_from(at).map(|at| format!("{at:.3}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;
