@@ -16,3 +16,4 @@ pub mod simulator;
 pub mod snapshot;
 pub mod telemetry;
 pub mod tls;
+pub mod traces;

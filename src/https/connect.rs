@@ -11,7 +11,7 @@ use openssl::{
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::config::read_bytes;
+use crate::config::{is_private, read_bytes};
 
 /// The files of a client, in PEM.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +22,36 @@ pub struct ClientFiles {
     pub key: Option<PathBuf>,
     /// The authorities of the other end's certificate; those of the system without.
     pub authorities: Option<PathBuf>,
+}
+
+impl ClientFiles {
+    /// What a client connects with that is set up by the settings `certificate`, `key` and
+    /// `authorities`. Others must not be able to read its key.
+    ///
+    /// # Errors
+    /// The setting, its file, and what is wrong with that.
+    pub fn open(&self) -> Result<SslConnector, (&'static str, PathBuf, String)> {
+        if let Some(path) = &self.key {
+            is_private(path).map_err(|why| ("key", path.clone(), why))?;
+        }
+        connector(self).map_err(|fault| match fault {
+            NoTls::File { path, problem } => {
+                let is = |file: &Option<PathBuf>| file.as_ref() == Some(&path);
+                let name = if is(&self.authorities) {
+                    "authorities"
+                } else if is(&self.key) {
+                    "key"
+                } else {
+                    "certificate"
+                };
+                (name, path, problem)
+            }
+            NoTls::Unusable(fault) => {
+                let why = format!("and its key can't be used together: {fault}");
+                ("certificate", self.certificate.clone().unwrap_or_default(), why)
+            }
+        })
+    }
 }
 
 /// Why a client has no TLS.

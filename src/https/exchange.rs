@@ -3,7 +3,7 @@
 use std::{fmt, future::Future, io, pin::Pin, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode, header};
+use http::{HeaderMap, Request, Response, StatusCode, header, uri::PathAndQuery};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
@@ -74,12 +74,7 @@ pub async fn get(
         if answer.headers().contains_key(header::CONTENT_ENCODING) {
             return Err(NoAnswer::Compressed);
         }
-        let whole = Limited::new(answer.into_body(), most).collect().await;
-        let whole = whole.map_err(|error| match error.is::<LengthLimitError>() {
-            true => NoAnswer::TooLong(most),
-            false => NoAnswer::Cut(error),
-        });
-        Ok(whole?.to_bytes())
+        whole(answer.into_body(), most).await
     })
     .await
 }
@@ -109,6 +104,40 @@ pub async fn post(
     .await
 }
 
+/// Sends a whole request to the host of `url`, and reads the whole answer, whatever its status, of at
+/// most `most` bytes.
+///
+/// # Errors
+/// [`NoAnswer`].
+pub async fn send(
+    url: &Url,
+    connector: Option<&SslConnector>,
+    request: Request<Bytes>,
+    most: usize,
+) -> Result<Response<Bytes>, NoAnswer> {
+    let (head, body) = request.into_parts();
+    let path = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    let mut request = Request::builder().method(head.method).uri(path);
+    if let Some(all) = request.headers_mut() {
+        *all = head.headers;
+    }
+    in_time(async {
+        let (_connection, answer) = ask(url, connector, request, body).await?;
+        let (head, body) = answer.into_parts();
+        Ok(Response::from_parts(head, whole(body, most).await?))
+    })
+    .await
+}
+
+async fn whole(body: Incoming, most: usize) -> Result<Bytes, NoAnswer> {
+    let whole = Limited::new(body, most).collect().await;
+    let whole = whole.map_err(|error| match error.is::<LengthLimitError>() {
+        true => NoAnswer::TooLong(most),
+        false => NoAnswer::Cut(error),
+    })?;
+    Ok(whole.to_bytes())
+}
+
 async fn in_time<T>(exchange: impl Future<Output = Result<T, NoAnswer>>) -> Result<T, NoAnswer> {
     timeout(LIMIT, exchange).await.or(Err(NoAnswer::Late))?
 }
@@ -122,7 +151,7 @@ async fn ask(
     request: http::request::Builder,
     body: Bytes,
 ) -> Result<(Connection, Response<Incoming>), NoAnswer> {
-    let stream = TokioIo::new(stream(url, connector).await?);
+    let stream = open(url, connector, Protocol::Http1).await?;
     let (mut sender, connection) = http1::handshake(stream).await?;
     let mut tasks = JoinSet::new();
     tasks.spawn(connection);
@@ -134,24 +163,49 @@ async fn ask(
 }
 
 /// What a request and its answer go through.
-trait Stream: AsyncRead + AsyncWrite + Send {}
+pub trait Stream: AsyncRead + AsyncWrite + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Send> Stream for S {}
 
-async fn stream(
+/// A connection, as hyper takes it.
+pub type Wire = TokioIo<Pin<Box<dyn Stream>>>;
+
+/// What is spoken over a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2; over TLS the other end has to agree.
+    Http2,
+}
+
+/// Connects to the host of `url`.
+///
+/// # Errors
+/// [`NoAnswer`].
+pub async fn open(
     url: &Url,
     connector: Option<&SslConnector>,
-) -> Result<Pin<Box<dyn Stream>>, NoAnswer> {
+    protocol: Protocol,
+) -> Result<Wire, NoAnswer> {
     let host = url.host().trim_start_matches('[').trim_end_matches(']');
     let stream = TcpStream::connect((host, url.port())).await.map_err(NoAnswer::NotConnected)?;
     if !url.is_secure() {
-        return Ok(Box::pin(stream));
+        return Ok(TokioIo::new(Box::pin(stream)));
     }
     let insecure = |fault: &dyn fmt::Display| NoAnswer::NotSecure(fault.to_string());
     let connector = connector.ok_or_else(|| insecure(&"there are no authorities"))?;
     let ssl = connector.configure().and_then(|it| it.into_ssl(host));
-    let stream = ssl.and_then(|ssl| SslStream::new(ssl, stream));
+    let stream = ssl.and_then(|mut ssl| {
+        if protocol == Protocol::Http2 {
+            ssl.set_alpn_protos(b"\x02h2")?;
+        }
+        SslStream::new(ssl, stream)
+    });
     let mut stream = Box::pin(stream.map_err(|fault| insecure(&fault))?);
     stream.as_mut().connect().await.map_err(|fault| insecure(&fault))?;
-    Ok(stream)
+    if protocol == Protocol::Http2 && stream.ssl().selected_alpn_protocol() != Some(b"h2") {
+        return Err(insecure(&"the other end does not speak HTTP/2"));
+    }
+    Ok(TokioIo::new(stream))
 }

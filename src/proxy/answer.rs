@@ -48,6 +48,9 @@ impl Answer {
         if let Some(challenge) = rejection.reason.challenge() {
             headers.push(("WWW-Authenticate", challenge));
         }
+        if let Some(told) = rejection.reason.proxy_status() {
+            headers.push(("Proxy-Status", told.to_owned()));
+        }
         let status = rejection.reason.answer_as(style.wording).0;
         match status {
             405 => headers.push(("Allow", "GET, POST, PUT".to_owned())),
@@ -137,7 +140,9 @@ mod tests {
             format!(
                 "HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\n\
                  Content-Type: application/fhir+json;charset=utf-8\r\nContent-Length: {}\r\n\
-                 Cache-Control: no-store\r\nSsp-TraceID: {trace_id}\r\nAllow: GET, POST, PUT",
+                 Cache-Control: no-store\r\nSsp-TraceID: {trace_id}\r\n\
+                 Proxy-Status: gpconnect-gateway; error=http_request_denied\r\n\
+                 Allow: GET, POST, PUT",
                 body.len()
             )
         );

@@ -3,13 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use gpconnect::{
-    Permit, Rejection,
-    facts::Field,
-    forward, headers,
-    interaction::InteractionId,
-    patients,
-    rejection::Reason,
-    token::{self, Payload},
+    Permit, Rejection, forward, headers, interaction::InteractionId, patients, rejection::Reason,
 };
 use pingora::{
     http::{RequestHeader, ResponseHeader},
@@ -21,10 +15,14 @@ use crate::{
     audit::record::{Certificate, Request},
     telemetry::{Finished, Health, Record},
     tls::ClientCertificate,
+    traces::Phase,
 };
 
 /// How long a request waits for the journal: a disk that takes longer is as good as none.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Headers of a refused request that are put down as they were sent.
+const SENT: [&str; 3] = [headers::FROM, headers::TO, headers::INTERACTION_ID];
 
 /// How much of an answer is copied to learn from it.
 const COPIED: usize = 64 * 1024;
@@ -50,16 +48,21 @@ impl Exchange {
         health: &Health,
     ) -> Result<(), Box<Rejection>> {
         let refused = || Box::new(Rejection::from(Reason::AuditUnavailable));
-        // An access token's user stands in the token that was made of it.
-        let minted = permit.minted().and_then(claims);
         let request = Request {
             sent_trace_id: sent_trace_id(head).filter(|sent| *sent != self.trace_id().as_str()),
-            claims: minted.as_ref().or(self.claims.as_ref()),
             ..self.request(Some(permit), head.method.as_str(), permit.fhir_request())
         };
         let (ticket, durable) = self.journal.intend(&request).ok_or_else(refused)?;
         self.ticket = Some(ticket);
-        match timeout(PATIENCE, durable.wait()).await {
+        self.trace.enter(Phase::Audit);
+        let waited = timeout(PATIENCE, durable.wait()).await;
+        if let Some(phases) = self.trace.phases() {
+            match waited {
+                Ok(true) => phases.end(),
+                Ok(false) | Err(_) => phases.fail(Reason::AuditUnavailable.word()),
+            }
+        }
+        match waited {
             Ok(true) => Ok(()),
             Ok(false) => {
                 self.ticket = None;
@@ -96,8 +99,10 @@ impl Exchange {
     /// Keeps what the journal is to know of a request that is refused.
     pub(super) fn keep_request(&mut self, head: &RequestHeader) {
         if self.ticket.is_none() {
-            let target = convert::target(head);
-            self.refused = Some([head.method.as_str(), target].join(" ").into());
+            let sent = SENT.map(|name| head.headers.get(name)?.to_str().ok());
+            let [from, to, interaction] = sent.map(Option::unwrap_or_default);
+            let line = [head.method.as_str(), convert::target(head)].join(" ");
+            self.refused = Some([&*line, from, to, interaction].join("\n").into());
         }
     }
 
@@ -119,9 +124,11 @@ impl Exchange {
             self.journal.outcome(ticket, record, root.unwrap_or_default(), &known);
             return;
         }
-        let refused = self.refused.as_ref().map(|request| request.expose());
-        let (verb, target) = refused.and_then(|it| it.split_once(' ')).unwrap_or_default();
-        self.journal.refused(&self.request(None, verb, target), record);
+        let mut lines = self.refused.as_ref().map_or("", |kept| kept.expose()).split('\n');
+        let first = lines.next().and_then(|line| line.split_once(' '));
+        let (verb, target) = first.unwrap_or_default();
+        let sent = SENT.map(|_| lines.next().filter(|value| !value.is_empty()));
+        self.journal.refused(&Request { sent, ..self.request(None, verb, target) }, record);
     }
 
     fn request<'r>(&'r self, permit: Option<&Permit>, verb: &'r str, path: &'r str) -> Request<'r> {
@@ -134,6 +141,7 @@ impl Exchange {
             trace_id: self.trace_id(),
             sent_trace_id: None,
             listener: &self.listener,
+            own: self.own,
             client: self.client,
             certificate: self.certificate.as_deref().map(certificate),
             form: self.seen.and_then(|seen| seen.form),
@@ -143,11 +151,12 @@ impl Exchange {
             interaction: self.seen.and_then(|seen| seen.interaction),
             verb,
             path,
+            sent: [None; 3],
             filled: permit.map(Permit::filled).unwrap_or_default(),
             reported: &self.reported,
             patients: &self.patients,
             access: self.access_token(),
-            claims: self.claims.as_ref(),
+            said: self.said.as_ref(),
             generation: self.snapshot.generation,
             directory_age: age(self.snapshot.loaded_at),
         }
@@ -157,12 +166,6 @@ impl Exchange {
 fn age(loaded: SystemTime) -> Duration {
     // A clock that was set back makes it as good as new.
     loaded.elapsed().unwrap_or_default()
-}
-
-/// The claims of a token that we made ourselves.
-fn claims(minted: &str) -> Option<Payload> {
-    let header = ["Bearer ", minted].concat();
-    token::open(Field::One(header.as_bytes()), header.len(), &mut Vec::new())
 }
 
 /// The trace id as it was sent.

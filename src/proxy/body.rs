@@ -35,7 +35,18 @@ pub(super) async fn admit(
     // The front lets only one through.
     let content_type = content_type.map_or(Field::Absent, |value| Field::One(value.as_bytes()));
     let bytes = session.as_downstream().get_retry_buffer().unwrap_or_default();
-    let body = HeldBody { bytes: &bytes, content_type };
+    judge(HeldBody { bytes: &bytes, content_type }, exchange, permit)
+}
+
+/// Decides by what a held body says.
+///
+/// # Errors
+/// 400 for one that must be clear about its patient and is not.
+pub(super) fn judge(
+    body: HeldBody<'_>,
+    exchange: &mut Exchange,
+    permit: &Permit,
+) -> Result<(), Box<Rejection>> {
     let in_query = std::mem::take(&mut exchange.patients);
     let (policy, now) = (&exchange.snapshot.policy, convert::seconds(exchange.at()));
     let BodyDecision { outcome, patients, reported } =

@@ -14,7 +14,7 @@ use gpconnect::{
     caching::{self, Candidate, NotKept, judge, sent_age},
     forward,
     interaction::Kind,
-    names::FromCaller,
+    names::{FromCaller, OdsCode},
     rejection::Reason,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -30,17 +30,19 @@ use pingora::{
 
 use super::{
     exchange::Exchange,
-    fault,
-    gateway::Gateway,
+    fault, observe,
     request::{self, Outgoing},
     response,
     service::Shared,
+    trace,
     trust::Trusted,
 };
 use crate::{
     cache::{Entry, Kept, Key, Landed, Lead, Outcome, Whole},
     config::Upstream,
     snapshot::Snapshot,
+    telemetry::Noted,
+    traces::{Leg, Phases},
 };
 
 /// What calls for the cache go out with. Their connections are apart from those of other requests.
@@ -75,6 +77,11 @@ pub(super) struct Call {
     old: Option<Arc<Entry>>,
     url: FromCaller<Box<str>>,
     random: u32,
+    /// Whose answer it is, and to whose request, for what is seen of it.
+    noted: Noted,
+    practice: OdsCode,
+    /// The spans of its steps, beneath those of the request that leads.
+    phases: Option<Phases>,
 }
 
 /// What was noticed of a call on its way.
@@ -83,6 +90,15 @@ struct Course {
     tries: u8,
     reused: Option<bool>,
     upstream: Option<Duration>,
+    phases: Option<Phases>,
+}
+
+impl Course {
+    fn failed(&mut self, fault: &Error) {
+        if let Some(phases) = &mut self.phases {
+            trace::fail(phases, fault);
+        }
+    }
 }
 
 /// An answer as it came.
@@ -100,7 +116,7 @@ impl Call {
     /// The call for `key`, as the request of this exchange; none when the snapshot lacks what the
     /// request was let pass by.
     pub(super) fn new(
-        gateway: &Gateway,
+        shared: &Shared,
         exchange: &Exchange,
         arrived: &RequestHeader,
         key: &Key,
@@ -113,39 +129,62 @@ impl Call {
         let question = key.question();
         let target = forward::target_of(&question.request(), endpoint, upstream.connection);
         let asked = Asked { target, accept: question.format().media_type(), old: old.as_deref() };
-        let head = asked.head(outgoing, permit, arrived).ok()?;
+        let mut head = asked.head(outgoing, permit, arrived).ok()?;
+        trace::forward(&exchange.trace, &mut head).ok()?;
         let [a, b, c, d, ..] = exchange.random;
         Some(Self {
             head,
             trusted: outgoing.trusted.clone(),
             upstream,
-            shared: gateway.shared.clone(),
+            shared: shared.clone(),
             old,
             url: exchange.url()?.into(),
             random: u32::from_le_bytes([a, b, c, d]),
+            noted: Noted {
+                at: exchange.at(),
+                trace_id: exchange.trace_id(),
+                interaction: Some(permit.interaction()),
+                asked: None,
+                answered: None,
+            },
+            practice: snapshot.policy.practice(permit.practice())?.ods_code,
+            phases: exchange.trace.beneath(),
             snapshot,
         })
     }
 
     /// Goes out by itself; who leads ends with it.
-    pub(super) fn take_off(self, lead: Lead) {
+    pub(super) fn take_off(mut self, lead: Lead) {
         drop(tokio::spawn(async move {
-            let landed = self.fly(&lead).await;
+            let phases = self.phases.take();
+            let landed = self.fly(&lead, phases).await;
+            let (key, outcome) = (lead.key().clone(), landed.outcome.clone());
             lead.land(landed);
+            // Behind the answer: nobody waits for it.
+            if let Outcome::Kept { entry, .. } = outcome {
+                self.shared.cache.learn(&key, &entry);
+            }
         }));
     }
 
-    async fn fly(&self, lead: &Lead) -> Landed {
-        let mut course = Course::default();
+    async fn fly(&self, lead: &Lead, phases: Option<Phases>) -> Landed {
+        let mut course = Course { phases, ..Course::default() };
         let timeouts = &self.snapshot.timeouts;
         let limit = timeouts.connect + timeouts.query;
         let outcome = match timeout(limit, self.try_all(&mut course)).await {
-            Ok(Ok(came)) => self.outcome(lead, came),
+            Ok(Ok(came)) => {
+                self.watch(lead, &came, course.upstream.unwrap_or_default());
+                self.outcome(lead, came)
+            }
             Ok(Err(mut fault)) => {
                 fault.as_up();
                 Outcome::Failed(fault::of_upstream(&fault, self.url.clone()))
             }
-            Err(_) => Outcome::Failed(Reason::UpstreamTimeout { url: self.url.clone() }),
+            Err(_) => {
+                let reason = Reason::UpstreamTimeout { url: self.url.clone() };
+                course.phases.iter_mut().for_each(|phases| phases.fail(reason.word()));
+                Outcome::Failed(reason)
+            }
         };
         let result = match &outcome {
             Outcome::Kept { confirmed: true, .. } => "confirmed",
@@ -154,15 +193,21 @@ impl Call {
             Outcome::Failed(_) => "failed",
         };
         self.shared.telemetry.metrics.cache.calls.with_label_values(&[result]).inc();
-        let Course { tries, reused, upstream } = course;
+        let Course { tries, reused, upstream, .. } = course;
         Landed { outcome, tries, upstream, reused }
     }
 
     /// As requests are tried that are sent on: each address once when none connects, and once more
     /// when a kept connection had been closed meanwhile.
     async fn try_all(&self, course: &mut Course) -> Result<Came> {
+        let came = self.try_each(course).await;
+        came.inspect_err(|fault| course.failed(fault))
+    }
+
+    async fn try_each(&self, course: &mut Course) -> Result<Came> {
         let name = self.upstream.address.as_str();
         loop {
+            self.enter(Leg::Connect, course, course.tries);
             let address = self.shared.addresses.of(name, course.tries).ok_or_else(|| {
                 Error::explain(ErrorType::ConnectError, "upstream name not resolved")
             })?;
@@ -172,7 +217,10 @@ impl Call {
             let connected = self.shared.caller.0.get_http_session(&peer).await;
             let (session, reused) = match connected {
                 Ok(connected) => connected,
-                Err(_) if usize::from(course.tries) < self.shared.addresses.count(name).min(3) => {
+                Err(fault)
+                    if usize::from(course.tries) < self.shared.addresses.count(name).min(3) =>
+                {
+                    course.failed(&fault);
                     continue;
                 }
                 Err(fault) => return Err(fault),
@@ -187,6 +235,7 @@ impl Call {
                     if !fault.retry() || course.tries > 1 || course.upstream.is_some() {
                         return Err(fault);
                     }
+                    course.failed(&fault);
                 }
                 Ok(came) => return Ok(came),
             }
@@ -201,7 +250,12 @@ impl Call {
     ) -> Result<Came> {
         let refuse = |why| Error::explain(ErrorType::InvalidHTTPHeader, why);
         let sent = Instant::now();
-        session.write_request_header(Box::new(self.head.clone())).await?;
+        self.enter(Leg::Wait, course, course.tries - 1);
+        let mut head = Box::new(self.head.clone());
+        if let Some(parent) = course.phases.as_ref().and_then(Phases::traceparent) {
+            head.insert_header("traceparent", parent)?;
+        }
+        session.write_request_header(head).await?;
         session.finish_request_body().await?;
         let head = loop {
             session.read_response_header().await?;
@@ -214,6 +268,9 @@ impl Call {
             }
         };
         course.upstream = Some(sent.elapsed());
+        if let Some(phases) = &mut course.phases {
+            phases.answered(head.status.as_u16());
+        }
         if !response::is_framed_once(&head) {
             return Err(refuse("answer framed twice"));
         }
@@ -233,6 +290,24 @@ impl Call {
         let idle = self.snapshot.timeouts.upstream_idle;
         self.shared.caller.0.release_http_session(session, peer, Some(idle)).await;
         Ok(Came::Whole { head, body: body.freeze(), is_whole })
+    }
+
+    fn enter(&self, leg: Leg, course: &mut Course, resent: u8) {
+        if let Some(phases) = &mut course.phases {
+            phases.enter(leg.of(trace::asked(&self.upstream, "GET", resent)));
+        }
+    }
+
+    /// Takes note of which rules the answer breaks: once, however many get it.
+    fn watch(&self, lead: &Lead, came: &Came, took: Duration) {
+        let (Came::Whole { head, body, .. }, Some(id)) = (came, self.noted.interaction) else {
+            return;
+        };
+        let asked = lead.key().question().format();
+        if let Some(seen) = observe::whole(head, body, took, id, asked) {
+            let answered = Some((self.practice, seen));
+            self.shared.telemetry.metrics.conformance.note(Noted { answered, ..self.noted });
+        }
     }
 
     fn outcome(&self, lead: &Lead, came: Came) -> Outcome {
@@ -262,7 +337,8 @@ impl Call {
         };
         let lifetime = settings.lifetime(subject, kept.extent()).jittered(self.random);
         let age = sent_age(headers.get(header::AGE).and_then(|age| age.to_str().ok()));
-        let entry = lead.keep(Entry::new(kept, lifetime, age));
+        let entry = Entry::new(kept, lifetime, age).in_place_of(self.old.as_deref());
+        let entry = lead.keep(entry);
         Outcome::Kept { entry, confirmed }
     }
 

@@ -9,6 +9,7 @@ use gpconnect::{
     facts::{Fields, UnixSeconds},
     policy::ConsumerIndex,
 };
+use http::{HeaderMap, HeaderName};
 use pingora::http::RequestHeader;
 
 use crate::{
@@ -19,6 +20,20 @@ use crate::{
 /// The header fields that matter, borrowed from the engine's head.
 pub(super) fn fields(head: &RequestHeader) -> Fields<'_> {
     Fields::gather(head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())))
+}
+
+/// The lines of a header that are text.
+pub(super) fn texts<'h>(
+    headers: &'h HeaderMap,
+    name: &HeaderName,
+) -> impl Iterator<Item = &'h str> {
+    headers.get_all(name).iter().filter_map(|value| value.to_str().ok())
+}
+
+/// Whether a list in a header has this member, in letters of either case.
+pub(super) fn lists(headers: &HeaderMap, name: &HeaderName, member: &str) -> bool {
+    let members = texts(headers, name).flat_map(|value| value.split(','));
+    members.map(str::trim).any(|found| found.eq_ignore_ascii_case(member))
 }
 
 /// The systems that a caller of a listener may be.

@@ -7,25 +7,30 @@ use std::{
 };
 
 use gpconnect::{
-    Permit, Seen,
+    Decision, Permit, Rejection, Seen,
     caching::Use,
+    contract::CheckSet,
     decide::Filled,
     forward,
     names::{FromCaller, TokenId, TraceId},
     outcome::Style,
     patients::Patients,
     rejection::Reason,
-    token::{Observed, Payload},
+    token::{Observed, Said},
 };
 use prometheus::IntGauge;
 use uuid::Uuid;
 
-use super::{answer::Answer, assist::Assisted, watch::AnswerWatch};
+use super::{
+    answer::Answer, assist::Assisted, error_copy::ErrorCopy, observe::Watched, service::Shared,
+    watch::AnswerWatch,
+};
 use crate::{
     audit::{Journal, Ticket},
     snapshot::Snapshot,
-    telemetry::{Finished, Origin, Record, Telemetry},
+    telemetry::{Finished, Origin, Own, Record, Telemetry},
     tls::ClientCertificate,
+    traces::{Trace, Traces},
 };
 
 /// One request and its answer. Dropping it writes its line, counts it and puts its end into the
@@ -34,6 +39,8 @@ use crate::{
 pub(super) struct Exchange {
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) listener: Arc<str>,
+    /// What for, where the gateway asks of its own accord.
+    pub(super) own: Option<Own>,
     pub(super) random: [u8; 16],
     pub(super) client: Option<IpAddr>,
     pub(super) seen: Option<Seen>,
@@ -41,13 +48,16 @@ pub(super) struct Exchange {
     /// Whom query and body name: for the journal, and its word for the log.
     pub(super) patients: Patients,
     /// What its token says, for the journal.
-    pub(super) claims: Option<Payload>,
+    pub(super) said: Option<Said>,
     /// The intent that the journal has of it: it owes an outcome.
     pub(super) ticket: Option<Ticket>,
-    /// Verb, path and query of one that was refused, for the journal.
+    /// Verb, path and query of one that was refused, and a line for each of the headers that say
+    /// from whom, to whom and what for: for the journal.
     pub(super) refused: Option<FromCaller<Box<str>>>,
     /// What is wrong with the request but only reported.
     pub(super) reported: Vec<Reason>,
+    /// What it was refused for, as far as that is for its sender to mend.
+    pub(super) broken: CheckSet,
     pub(super) outgoing: Option<super::request::Outgoing>,
     /// How it fared with the cache, where its answers may be kept.
     pub(super) cache: Option<Use>,
@@ -64,10 +74,16 @@ pub(super) struct Exchange {
     pub(super) upstream: Option<Duration>,
     /// A copy of the answer, where it says which patient has which id: for the journal.
     pub(super) copy: Option<Vec<u8>>,
+    /// What was seen of the provider's answer.
+    pub(super) watched: Option<Watched>,
     /// What the answer's body goes through, for consumers in assist mode.
     pub(super) assisted: Option<Assisted>,
-    /// The status of an error that is no FHIR, which is replaced by one that is.
-    pub(super) not_fhir: Option<u16>,
+    /// Why the provider's answer is replaced by one of ours.
+    pub(super) unreadable: Option<Reason>,
+    /// A copy of an error, to tell whose it is and what it breaks.
+    pub(super) error: Option<Box<ErrorCopy>>,
+    /// What the next proxy said, if it answered itself.
+    pub(super) refused_by_next_proxy: Option<&'static str>,
     pub(super) watch: Option<Arc<AnswerWatch>>,
     /// The caller's certificate, when it has one.
     pub(super) certificate: Option<Arc<ClientCertificate>>,
@@ -75,6 +91,9 @@ pub(super) struct Exchange {
     started: Instant,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) journal: Arc<Journal>,
+    /// What makes spans, where there is a collector for them.
+    pub(super) traces: Option<Arc<Traces>>,
+    pub(super) trace: Trace,
     _in_flight: InFlight,
 }
 
@@ -99,24 +118,48 @@ impl From<&Reason> for Fault {
 }
 
 impl Exchange {
+    /// One that came in through a listener.
     pub(super) fn new(
         snapshot: Arc<Snapshot>,
         telemetry: Arc<Telemetry>,
         journal: Arc<Journal>,
+        traces: Option<Arc<Traces>>,
         listener: Arc<str>,
     ) -> Self {
+        Self::begin(snapshot, telemetry, journal, traces, listener, None)
+    }
+
+    /// One that the gateway begins itself. It takes no place of a consumer's.
+    pub(super) fn of_our_own(snapshot: Arc<Snapshot>, shared: &Shared, own: Own) -> Self {
+        let (telemetry, journal) = (Arc::clone(&shared.telemetry), Arc::clone(&shared.journal));
+        let traces = shared.traces.clone();
+        Self::begin(snapshot, telemetry, journal, traces, Arc::default(), Some(own))
+    }
+
+    fn begin(
+        snapshot: Arc<Snapshot>,
+        telemetry: Arc<Telemetry>,
+        journal: Arc<Journal>,
+        traces: Option<Arc<Traces>>,
+        listener: Arc<str>,
+        own: Option<Own>,
+    ) -> Self {
+        let metrics = &telemetry.metrics;
+        let in_flight = if own.is_some() { &metrics.own.in_flight } else { &metrics.in_flight };
         Self {
             snapshot,
             listener,
+            own,
             random: Uuid::new_v4().into_bytes(),
             client: None,
             seen: None,
             permit: None,
             patients: Patients::None,
-            claims: None,
+            said: None,
             ticket: None,
             refused: None,
             reported: Vec::new(),
+            broken: CheckSet::default(),
             outgoing: None,
             cache: None,
             fault: None,
@@ -129,16 +172,33 @@ impl Exchange {
             sent_upstream: None,
             upstream: None,
             copy: None,
+            watched: None,
             assisted: None,
-            not_fhir: None,
+            unreadable: None,
+            error: None,
+            refused_by_next_proxy: None,
             watch: None,
             certificate: None,
             at: SystemTime::now(),
             started: Instant::now(),
-            _in_flight: InFlight::enter(&telemetry.metrics.in_flight),
+            _in_flight: InFlight::enter(in_flight),
             telemetry,
             journal,
+            traces,
+            trace: Trace::default(),
         }
+    }
+
+    /// Takes over what stages 2 to 8 found; gives what they decided.
+    ///
+    /// # Errors
+    /// Why it may not pass.
+    pub(super) fn decided(&mut self, decision: Decision) -> Result<Permit, Box<Rejection>> {
+        self.seen = Some(decision.seen);
+        self.patients = decision.patients;
+        self.said = decision.said;
+        self.reported = decision.reported;
+        decision.outcome
     }
 
     /// When its head was complete.
@@ -154,6 +214,13 @@ impl Exchange {
     /// The trace id for answers: the one sent, or our own.
     pub(super) fn trace_id(&self) -> TraceId {
         self.seen.map_or_else(|| TraceId::from_random(self.random), |seen| seen.trace_id)
+    }
+
+    /// Takes note of what its sender has to mend.
+    pub(super) fn broke(&mut self, rejection: &Rejection) {
+        let reasons = std::iter::once(&rejection.reason).chain(&rejection.also);
+        let checks = reasons.map(Reason::check).filter(|check| check.is_of_requests());
+        self.broken.extend(checks);
     }
 
     /// How answers of our own are written.
@@ -194,7 +261,7 @@ impl Exchange {
             Some(Hit | Stale | Refresh | Revalidated | Shared | Miss | Bypass) | None
                 if self.upstream.is_some() && self.status.is_some() =>
             {
-                Origin::Provider
+                self.refused_by_next_proxy.map_or(Origin::Provider, |_| Origin::NextProxy)
             }
             _ => Origin::Gateway,
         }
@@ -205,17 +272,25 @@ impl Exchange {
         let consumer = self.seen.and_then(|seen| policy.consumer(seen.consumer?));
         let practice = self.seen.and_then(|seen| {
             let index = seen.practice?;
-            Some((index, policy.practice(index)?.ods_code))
+            Some((index, policy.practice(index)?))
+        });
+        let endpoint = practice.and_then(|(_, practice)| {
+            practice.endpoints.of(self.seen?.interaction?.row().capability)
         });
         Record {
             at: self.at,
             listener: &self.listener,
+            own: self.own,
             trace_id: Some(self.trace_id()),
             client: self.client,
             form: self.seen.and_then(|seen| seen.form),
             interaction: self.seen.and_then(|seen| seen.interaction),
             consumer: consumer.map(|consumer| consumer.asid),
-            practice,
+            organisation: consumer.map(|consumer| consumer.organisation),
+            organisation_name: consumer.map(|consumer| consumer.organisation_name.as_str()),
+            practice: practice.map(|(index, practice)| (index, practice.ods_code)),
+            practice_name: practice.map(|(_, practice)| practice.name.as_str()),
+            provider: endpoint.map(|endpoint| endpoint.asid),
             token: self.seen.map(|seen| seen.token).unwrap_or_default(),
             issuer: self.access_token().0,
             filled: self.permit.as_ref().map(Permit::filled).unwrap_or_default(),
@@ -224,9 +299,15 @@ impl Exchange {
             cache: self.cache,
             finished: self.finished(),
             fault: self.fault.as_ref().map(|fault| fault.word),
-            note: self.fault.as_ref().and_then(|fault| fault.note.clone()),
+            note: self
+                .fault
+                .as_ref()
+                .map_or_else(|| self.note_of_next_proxy(), |fault| fault.note.clone()),
+            next_proxy: self.next_proxy(),
             patients: self.patients.any().then(|| self.patients.word()),
             reported: &self.reported,
+            broken: self.broken,
+            observed: self.observed(),
             duration: self.started.elapsed(),
             upstream: self.upstream,
             upstream_reused: self.upstream_reused,
@@ -234,6 +315,7 @@ impl Exchange {
             received: self.received,
             sent: self.sent,
             generation: self.snapshot.generation,
+            span: None,
         }
     }
 }
@@ -245,8 +327,18 @@ impl Drop for Exchange {
             let note = Some("ended before the answer was complete".into());
             self.fault = Some(Fault { word: "cut", note });
         }
-        let record = self.record();
+        self.tell_whose();
+        let mut trace = std::mem::take(&mut self.trace);
+        let mut record = self.record();
+        if let Some(traces) = &self.traces {
+            record.span = trace.end(traces, &record, self.snapshot.sampling.slow);
+        }
         self.telemetry.finished(&record);
+        if let (Some(permit), Some(consumer), Some((_, practice))) =
+            (&self.permit, record.consumer, record.practice)
+        {
+            self.telemetry.named(consumer, practice, &self.patients, permit.fhir_request());
+        }
         self.put_down(&record);
     }
 }
@@ -280,12 +372,17 @@ pub(super) fn refused_at_front<'r>(
     Record {
         at: SystemTime::now(),
         listener,
+        own: None,
         trace_id: Some(trace_id),
         client,
         form: None,
         interaction: None,
         consumer: None,
+        organisation: None,
+        organisation_name: None,
         practice: None,
+        practice_name: None,
+        provider: None,
         token: Observed::default(),
         issuer: None,
         filled: Filled::default(),
@@ -295,8 +392,11 @@ pub(super) fn refused_at_front<'r>(
         finished: Finished::Refused,
         fault: Some(reason.word()),
         note: Some(reason.note()),
+        next_proxy: None,
         patients: None,
         reported: &[],
+        broken: CheckSet::default(),
+        observed: None,
         duration: Duration::ZERO,
         upstream: None,
         upstream_reused: None,
@@ -304,5 +404,6 @@ pub(super) fn refused_at_front<'r>(
         received: 0,
         sent: answer.map_or(0, Answer::length),
         generation,
+        span: None,
     }
 }

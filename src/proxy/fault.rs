@@ -9,8 +9,8 @@ use super::{body, exchange::Exchange, trust};
 /// The reason to tell; none when nobody is left to be told.
 pub(super) fn reason(fault: &Error, exchange: &Exchange) -> Option<Reason> {
     use ErrorType::{ConnectionClosed, ReadError, ReadTimedout, WriteError, WriteTimedout};
-    if let Some(status) = exchange.not_fhir {
-        return Some(Reason::AnswerNotFhir { status });
+    if exchange.unreadable.is_some() {
+        return exchange.unreadable.clone();
     }
     let url = || FromCaller::from(exchange.url().unwrap_or_default());
     match (fault.esource(), fault.etype()) {

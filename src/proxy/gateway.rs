@@ -1,14 +1,20 @@
 //! The engine's hooks, in the order in which they run. Each converts, calls and writes.
 
-use std::{any::Any, os::fd::RawFd, sync::Arc, time::Instant};
+use std::{
+    any::Any,
+    os::fd::RawFd,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use gpconnect::{
-    Check, Permit, Rejection, RequestFacts,
+    Permit, Rejection, RequestFacts,
     caching::{self, Use},
     decide, forward,
     interaction::Kind,
     links::Links,
+    observe::Head,
     policy::Mode,
     rejection::Reason,
 };
@@ -27,12 +33,17 @@ use super::{
     assist::Assisted,
     body, convert,
     exchange::{Exchange, Fault, FromFront},
-    fault, memory,
+    fault, memory, observe, onward,
     request::{self, Outgoing},
     response,
     service::Shared,
+    trace,
 };
-use crate::{config::Timeouts, snapshot::Snapshot};
+use crate::{
+    config::Timeouts,
+    snapshot::Snapshot,
+    traces::{By, Leg},
+};
 
 /// A provider's body is not in the coding that its head names.
 pub(super) const DAMAGED: ErrorType = ErrorType::Custom("Damaged");
@@ -96,11 +107,9 @@ impl Gateway {
             let issuers = &self.shared.telemetry.metrics.issuers;
             access::count(access, decision.seen.consumer, &snapshot.policy, issuers);
         }
-        exchange.seen = Some(decision.seen);
-        exchange.patients = decision.patients;
-        exchange.claims = decision.claims;
-        exchange.reported = decision.reported;
-        decision.outcome
+        let permit = exchange.decided(decision)?;
+        onward::check_hops(session.req_header()).map_err(Rejection::from)?;
+        Ok(permit)
     }
 }
 
@@ -130,13 +139,12 @@ impl Exchange {
         }
     }
 
-    /// An error of the practice's system is no FHIR.
-    pub(super) fn count_not_fhir(&self) {
-        let policy = &self.snapshot.policy;
-        let practice = self.permit.as_ref().and_then(|permit| policy.practice(permit.practice()));
-        if let Some(practice) = practice {
-            self.telemetry.metrics.broken(practice.ods_code, Check::AnswerIsFhir);
-        }
+    /// Why a provider's answer does not reach this consumer as it is: it is an error that is no FHIR,
+    /// and the consumer is assisted.
+    pub(super) fn unreadable(&self, head: &Head<'_>) -> Option<Reason> {
+        let is_told = head.is_told_as_fhir();
+        let status = head.status;
+        (!is_told && self.is_assisted()).then_some(Reason::AnswerNotFhir { status })
     }
 
     pub(super) fn is_assisted(&self) -> bool {
@@ -172,7 +180,8 @@ impl ProxyHttp for Gateway {
         let telemetry = Arc::clone(&self.shared.telemetry);
         let journal = Arc::clone(&self.shared.journal);
         let (current, name) = (self.shared.current.load(), Arc::clone(&self.name));
-        Box::new(Exchange::new(current, telemetry, journal, name))
+        let traces = self.shared.traces.clone();
+        Box::new(Exchange::new(current, telemetry, journal, traces, name))
     }
 
     fn init_downstream_modules(&self, _: &mut pingora::modules::http::HttpModules) {
@@ -198,15 +207,17 @@ impl ProxyHttp for Gateway {
     ) -> pingora::Result<bool> {
         let Snapshot { limits, timeouts, .. } = *exchange.snapshot;
         self.prepare(session, &timeouts);
+        let by = if self.secure { By::Tls } else { By::Plain };
+        exchange.begin_trace(session.req_header(), by);
         let address = session.client_addr().and_then(|address| address.as_inet()).copied();
         exchange.client = address.map(|address| address.ip());
         let rejection = match self.judge(session, exchange).await {
             Ok(permit) => match self.admit(session, exchange, &permit).await {
                 Ok(()) => {
                     let (snapshot, head) = (&exchange.snapshot, session.req_header());
+                    let forwarded = request::forwarded(address, head, self.secure);
                     let received = exchange.received;
-                    exchange.outgoing =
-                        Outgoing::new(&permit, snapshot, address, head, received, self.secure);
+                    exchange.outgoing = Outgoing::new(&permit, snapshot, head, received, forwarded);
                     exchange.permit = Some(permit);
                     return memory::answer(self, session, exchange).await;
                 }
@@ -220,6 +231,7 @@ impl ProxyHttp for Gateway {
         let answer = Answer::new(&rejection, exchange.trace_id(), exchange.style());
         let answer = answer.over(self.secure);
         exchange.note(&rejection.reason, &answer);
+        exchange.broke(&rejection);
         exchange.keep_request(session.req_header());
         if exchange.is_flooding() {
             session.as_downstream_mut().set_keepalive(None);
@@ -232,6 +244,7 @@ impl ProxyHttp for Gateway {
         _: &mut Session,
         exchange: &mut Self::CTX,
     ) -> pingora::Result<Box<HttpPeer>> {
+        exchange.ask_upstream(Leg::Connect);
         let outgoing = exchange.outgoing.as_ref();
         let upstream = outgoing
             .and_then(|outgoing| exchange.snapshot.upstream(outgoing.upstream))
@@ -260,6 +273,7 @@ impl ProxyHttp for Gateway {
         }
         exchange.upstream_reused = Some(reused);
         exchange.sent_upstream = Some(Instant::now());
+        exchange.ask_upstream(Leg::Wait);
         if let Some(watch) = &exchange.watch {
             let timeouts = &exchange.snapshot.timeouts;
             watch.arm(connection, request::answer_timeout(exchange.kind(), timeouts));
@@ -274,7 +288,10 @@ impl ProxyHttp for Gateway {
         exchange: &mut Self::CTX,
     ) -> pingora::Result<()> {
         match exchange.outgoing.as_ref().zip(exchange.permit.as_ref()) {
-            Some((outgoing, permit)) => outgoing.write(permit, session.req_header(), head),
+            Some((outgoing, permit)) => {
+                outgoing.write(permit, session.req_header(), head)?;
+                trace::forward(&exchange.trace, head)
+            }
             None => Error::e_explain(ErrorType::InternalError, "forwarding without a permit"),
         }
     }
@@ -297,19 +314,22 @@ impl ProxyHttp for Gateway {
             return Err(refuse("answer framed twice"));
         }
         exchange.upstream = exchange.sent_upstream.map(|sent| sent.elapsed());
+        if let Some(phases) = exchange.trace.phases() {
+            phases.answered(head.status.as_u16());
+        }
         exchange.status = Some(head.status.as_u16());
         exchange.copy_answer(head);
-        let is_told = response::is_told_as_fhir(head);
-        if !is_told {
-            exchange.count_not_fhir();
+        exchange.look_at_head(head);
+        let told = observe::head_of(head, exchange.upstream.unwrap_or_default());
+        exchange.copy_error(head, &told);
+        exchange.watch_answer(session.req_header(), &told);
+        exchange.unreadable = exchange.unreadable(&told);
+        if exchange.unreadable.is_some() {
+            return Err(refuse("an error that is no FHIR"));
         }
         if exchange.is_assisted() {
-            if !is_told {
-                exchange.not_fhir = exchange.status;
-                return Err(refuse("an error that is no FHIR"));
-            }
             let links = exchange.links(session.req_header(), self.secure);
-            exchange.assisted = Assisted::new(session.req_header(), &links, head)?;
+            exchange.assisted = Assisted::new(session.req_header(), links, head)?;
         }
         if exchange.cache.is_some() {
             head.append_header("Cache-Status", caching::status(Use::Bypass, None))?;
@@ -323,8 +343,11 @@ impl ProxyHttp for Gateway {
         body: &mut Option<bytes::Bytes>,
         end: bool,
         exchange: &mut Self::CTX,
-    ) -> pingora::Result<Option<std::time::Duration>> {
-        body.iter().for_each(|part| exchange.copy_part(part));
+    ) -> pingora::Result<Option<Duration>> {
+        for part in body.iter() {
+            exchange.copy_part(part);
+        }
+        exchange.copy_error_part(body.as_deref().unwrap_or_default(), end);
         if !end && exchange.remaining().is_zero() {
             return Err(Error::explain(ErrorType::ReadTimedout, "answer took too long").into_up());
         }
@@ -346,6 +369,7 @@ impl ProxyHttp for Gateway {
         exchange: &mut Self::CTX,
         reused: bool,
     ) -> Box<Error> {
+        exchange.fail_phase(&fault);
         exchange.disarm();
         let again = exchange.kind() == Kind::Query
             && exchange.tries < 2
@@ -368,6 +392,7 @@ impl ProxyHttp for Gateway {
         exchange: &mut Self::CTX,
         mut fault: Box<Error>,
     ) -> Box<Error> {
+        exchange.fail_phase(&fault);
         let upstream = exchange
             .outgoing
             .as_ref()
@@ -398,7 +423,7 @@ impl ProxyHttp for Gateway {
         }
         let answer = Answer::of(reason.clone(), exchange.trace_id(), exchange.style());
         let answer = answer.over(self.secure);
-        if exchange.not_fhir.is_none() {
+        if exchange.unreadable.is_none() {
             exchange.upstream = None;
         }
         exchange.note(&reason, &answer);

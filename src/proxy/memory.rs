@@ -1,10 +1,11 @@
 //! Stage 11: a request that has passed every check, and whose intent is on record, is answered from
 //! memory where that may be.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use gpconnect::{
+    Permit,
     caching::{self, Demand, Freshness, Question, Use, Wishes},
     forward,
     names::FromCaller,
@@ -20,12 +21,16 @@ use super::{
     convert,
     exchange::{Exchange, InFlight},
     gateway::{DAMAGED, Gateway},
-    response,
+    observe, response,
 };
-use crate::cache::{Entry, Key, Landed, Outcome, Turn, Waiter, Whole};
+use crate::{
+    cache::{Entry, Key, Landed, Outcome, Turn, Waiter, Whole},
+    snapshot::Snapshot,
+    traces::{Phase, Phases},
+};
 
 /// What is to be told.
-enum Told {
+pub(super) enum Told {
     /// This answer.
     Entry(Arc<Entry>, Use),
     /// The provider's own answer to this very request.
@@ -50,13 +55,22 @@ pub(super) async fn answer(
     session: &mut Session,
     exchange: &mut Exchange,
 ) -> Result<bool> {
-    let interaction = exchange.permit.as_ref().map(|permit| permit.interaction().row());
-    let may_be_kept = interaction.is_some_and(|row| row.kept.is_some());
-    if !may_be_kept || !exchange.snapshot.cache.enabled {
+    if !exchange.permit.as_ref().is_some_and(|permit| may_be_kept(permit, &exchange.snapshot)) {
         return Ok(false);
     }
+    exchange.trace.enter(Phase::Cache);
     // On the heap, so that other requests don't carry its room along.
-    Box::pin(ask(gateway, session, exchange)).await
+    let answered = Box::pin(ask(gateway, session, exchange)).await;
+    exchange.trace.phases().into_iter().for_each(Phases::end);
+    answered
+}
+
+/// Whether answers of this kind may be kept, of this practice, at all.
+pub(super) fn may_be_kept(permit: &Permit, snapshot: &Snapshot) -> bool {
+    let practice = || snapshot.policy.practice(permit.practice());
+    permit.interaction().row().kept.is_some()
+        && snapshot.cache.enabled
+        && practice().is_some_and(|practice| !practice.enablement.never_kept)
 }
 
 async fn ask(gateway: &Gateway, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
@@ -142,7 +156,7 @@ fn take_turn(
         Turn::Wait(waiter) => Turned::Wait(waiter),
         Turn::Lead(lead, waiter) => {
             let head = session.req_header();
-            let Some(call) = Call::new(gateway, exchange, head, &asked.key, old) else {
+            let Some(call) = Call::new(&gateway.shared, exchange, head, &asked.key, old) else {
                 return Turned::Never;
             };
             call.take_off(lead);
@@ -197,7 +211,12 @@ async fn wait(
 }
 
 /// What is told of the end of a call.
-fn heard(landed: Landed, leads: bool, old: Option<Arc<Entry>>, url: FromCaller<Box<str>>) -> Told {
+pub(super) fn heard(
+    landed: Landed,
+    leads: bool,
+    old: Option<Arc<Entry>>,
+    url: FromCaller<Box<str>>,
+) -> Told {
     match (landed.outcome, leads) {
         (Outcome::Kept { entry, .. }, false) => Told::Entry(entry, Use::Shared),
         (Outcome::Kept { entry, confirmed: true }, true) => Told::Entry(entry, Use::Revalidated),
@@ -239,17 +258,17 @@ async fn tell(
             return refuse(gateway, session, exchange, &reason, how).await;
         }
         Told::Entry(entry, how) => {
+            entry.give();
             let (head, body) = of_entry(&entry, how, &asked.tags)?;
             (head, body, how)
         }
         Told::Whole(whole) => {
             let head = of_whole(&whole)?;
-            let is_told = response::is_told_as_fhir(&head);
-            if !is_told {
-                exchange.count_not_fhir();
-            }
-            if !is_told && exchange.is_assisted() {
-                let reason = Reason::AnswerNotFhir { status: whole.status };
+            exchange.look_at_head(&head);
+            let told = observe::head_of(&head, Duration::ZERO);
+            exchange.copy_error(&head, &told);
+            exchange.copy_error_part(&whole.body, true);
+            if let Some(reason) = exchange.unreadable(&told) {
                 return refuse(gateway, session, exchange, &reason, Use::Miss).await;
             }
             (head, whole.body.clone(), Use::Miss)
@@ -295,7 +314,7 @@ fn assisted(
 ) -> Result<Bytes> {
     let arrived = session.req_header();
     let links = exchange.links(arrived, gateway.secure);
-    let Some(mut steps) = Assisted::new(arrived, &links, head)? else { return Ok(body) };
+    let Some(mut steps) = Assisted::new(arrived, links, head)? else { return Ok(body) };
     let damaged = |_| Error::explain(DAMAGED, "not the gzip that it says it is").into_up();
     let body = steps.pass(&body, true).map_err(damaged)?;
     head.remove_header(&header::TRANSFER_ENCODING);
@@ -330,7 +349,7 @@ fn of_entry(entry: &Entry, how: Use, tags: &[Box<str>]) -> Result<(ResponseHeade
 }
 
 /// The head of a provider's own answer, which was read whole.
-fn of_whole(whole: &Whole) -> Result<ResponseHeader> {
+pub(super) fn of_whole(whole: &Whole) -> Result<ResponseHeader> {
     let mut head = ResponseHeader::build(whole.status, Some(whole.headers.len() + 5))?;
     for (name, value) in &whole.headers {
         head.append_header(name.clone(), value.clone())?;

@@ -21,7 +21,8 @@ use super::{
     framing::Body,
     front,
     head::{self, Rules, Scan},
-    request::Outgoing,
+    onward,
+    request::{self, Outgoing},
     told,
 };
 use crate::{
@@ -164,11 +165,12 @@ impl Arrived {
         values.map(http::HeaderValue::as_bytes).collect()
     }
 
-    /// Stage 9: the whole body.
+    /// Stage 9: its hops, then the whole body.
     ///
     /// # Errors
     /// As the gateway refuses it.
     pub async fn body(&mut self, snapshot: &Snapshot) -> Result<Bytes, Reason> {
+        onward::check_hops(self.session.req_header())?;
         let (limit, deadline) = (snapshot.limits.body_bytes, snapshot.timeouts.body);
         body::hold(&mut self.session, limit, deadline).await?;
         Ok(self.session.as_downstream().get_retry_buffer().unwrap_or_default())
@@ -183,7 +185,8 @@ impl Arrived {
     ) -> Option<Vec<u8>> {
         let arrived = self.session.req_header();
         let body = self.session.as_downstream().get_retry_buffer().unwrap_or_default();
-        let outgoing = Outgoing::new(permit, snapshot, client, arrived, body.len(), self.secure)?;
+        let forwarded = request::forwarded(client, arrived, self.secure);
+        let outgoing = Outgoing::new(permit, snapshot, arrived, body.len(), forwarded)?;
         let mut head = arrived.clone();
         strip_hop_by_hop(&mut head);
         outgoing.write(permit, arrived, &mut head).ok()?;

@@ -1,7 +1,7 @@
 //! The outgoing request: where it goes and what its head says. It is made from the permit, never
 //! from what the engine left of the incoming head.
 
-use std::net::SocketAddr;
+use std::{borrow::Cow, net::SocketAddr};
 
 use bytes::Bytes;
 use gpconnect::{
@@ -41,7 +41,8 @@ pub(super) struct Outgoing {
     /// The request target, where it differs from the one that arrived.
     target: Option<FromCaller<String>>,
     host: HeaderValue,
-    forwarded: HeaderValue,
+    /// None where nobody is forwarded for.
+    forwarded: Option<HeaderValue>,
     /// The length of a body that arrived in chunks.
     length: Option<usize>,
     /// What `Authorization` says in place of an access token.
@@ -49,25 +50,21 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    /// What the permit leads to, with a body of `received` bytes; none when the snapshot lacks it,
-    /// which it was made from.
+    /// What the permit leads to, with a body of `received` bytes, and with [`forwarded`] where there is
+    /// a caller; none when the snapshot lacks it, which it was made from.
     pub(super) fn new(
         permit: &Permit,
         snapshot: &Snapshot,
-        client: Option<SocketAddr>,
         head: &RequestHeader,
         received: usize,
-        secure: bool,
+        forwarded: Option<HeaderValue>,
     ) -> Option<Self> {
         let endpoint = forward::endpoint(permit, &snapshot.policy)?;
         let upstream = snapshot.upstream(endpoint.upstream)?;
         let host = match upstream.connection {
-            Connection::Direct => endpoint.service_root.authority(),
-            Connection::Proxy => upstream.address.as_str(),
+            Connection::Direct => Cow::Borrowed(endpoint.service_root.authority()),
+            Connection::Proxy => upstream.authority(),
         };
-        let scheme = if secure { "https" } else { "http" };
-        let served = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let forwarded = forward::forwarded(client, served.unwrap_or_default(), scheme);
         let is_same =
             forward::is_target(convert::target(head), permit, endpoint, upstream.connection);
         let target = (!is_same).then(|| forward::target(permit, endpoint, upstream.connection));
@@ -83,8 +80,8 @@ impl Outgoing {
             upstream: endpoint.upstream,
             trusted,
             target: target.map(FromCaller::new),
-            host: HeaderValue::from_str(host).ok()?,
-            forwarded: HeaderValue::from_maybe_shared(Bytes::from(forwarded)).ok()?,
+            host: HeaderValue::from_str(&host).ok()?,
+            forwarded,
             length: head.headers.contains_key(header::TRANSFER_ENCODING).then_some(received),
             token,
         })
@@ -103,7 +100,10 @@ impl Outgoing {
         }
         head.insert_header(header::HOST, self.host.clone())?;
         // Started afresh: what a caller writes there proves nothing (gp-connect 4.2).
-        head.insert_header("Forwarded", self.forwarded.clone())?;
+        head.remove_header(&header::FORWARDED);
+        if let Some(forwarded) = &self.forwarded {
+            head.insert_header("Forwarded", forwarded.clone())?;
+        }
         head.append_header("Via", VIA)?;
         // The body is complete, so there is nothing to wait for.
         head.remove_header(&header::EXPECT);
@@ -131,8 +131,21 @@ impl Outgoing {
     }
 }
 
+/// What `Forwarded` says of the caller.
+pub(super) fn forwarded(
+    client: Option<SocketAddr>,
+    arrived: &RequestHeader,
+    secure: bool,
+) -> Option<HeaderValue> {
+    let scheme = if secure { "https" } else { "http" };
+    let served = arrived.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let element = forward::forwarded(client, served.unwrap_or_default(), scheme);
+    // The front let no other host pass than one that can stand here.
+    HeaderValue::from_maybe_shared(Bytes::from(element)).ok()
+}
+
 /// The value of `Authorization` with this token, which no log shows.
-fn bearer(token: &str) -> Option<HeaderValue> {
+pub(super) fn bearer(token: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(&["Bearer ", token].concat()).ok()?;
     value.set_sensitive(true);
     Some(value)

@@ -1,11 +1,15 @@
 //! Stage 13: what is added to a provider's answer. Nothing of it is changed or taken away, except
 //! what belongs to the provider's connection.
 
-use gpconnect::{media::Format, names::TraceId};
+use gpconnect::names::TraceId;
 use http::{HeaderName, HeaderValue, header};
 use pingora::{Result, http::ResponseHeader};
 
-use super::{answer::STRICT_TRANSPORT, request::VIA};
+use super::{
+    answer::STRICT_TRANSPORT,
+    convert::{lists, texts},
+    request::VIA,
+};
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -20,21 +24,11 @@ pub(super) fn complete(head: &mut ResponseHeader, trace_id: TraceId, secure: boo
     }
     head.insert_header("Ssp-TraceID", trace_id.as_str())?;
     head.append_header("Via", VIA)?;
-    if !forbids_storing(head) {
+    if !lists(&head.headers, &header::CACHE_CONTROL, "no-store") {
         // Appended, not replaced: the provider's own directives stay, and this one outweighs them.
         head.append_header("Cache-Control", NO_STORE)?;
     }
     Ok(())
-}
-
-/// Whether an answer is no error, or an error that says it is FHIR. Who promises FHIR and answers
-/// with an error page, or with nothing, leaves a program without a reason.
-pub(super) fn is_told_as_fhir(head: &ResponseHeader) -> bool {
-    let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
-    let is_fhir =
-        || text(header::CONTENT_TYPE).is_some_and(|it| Format::of_media_type(it).is_some());
-    let is_empty = || text(header::CONTENT_LENGTH) == Some("0");
-    head.status.as_u16() < 400 || (is_fhir() && !is_empty())
 }
 
 /// Whether there is one way to tell where the answer ends: no two lengths, also not in a list, no
@@ -50,19 +44,10 @@ pub(super) fn is_framed_once(head: &ResponseHeader) -> bool {
     }
 }
 
-fn forbids_storing(head: &ResponseHeader) -> bool {
-    let directives = head.headers.get_all(header::CACHE_CONTROL).iter();
-    let directives = directives.filter_map(|value| value.to_str().ok());
-    directives
-        .flat_map(|value| value.split(','))
-        .any(|directive| directive.trim().eq_ignore_ascii_case("no-store"))
-}
-
 /// RFC 9110, 7.6.1: what a `Connection` header names ends at this hop.
 fn drop_nominated(head: &mut ResponseHeader) {
     let keep = ["close", "keep-alive", "content-length", "transfer-encoding", "content-type"];
-    let values = head.headers.get_all(header::CONNECTION).iter();
-    let names = values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let names = texts(&head.headers, &header::CONNECTION).flat_map(|value| value.split(','));
     let names = names.map(str::trim).filter(|name| !name.is_empty());
     let names = names.filter(|name| !keep.iter().any(|kept| kept.eq_ignore_ascii_case(name)));
     // Mostly there are none, and nothing is allocated.

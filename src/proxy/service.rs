@@ -19,6 +19,7 @@ use crate::{
     config::ListenAt,
     snapshot::{Bound, Current},
     telemetry::{Health, Telemetry},
+    traces::Traces,
 };
 
 /// A request head and a small answer fit: they leave in one write, and a waiting connection costs
@@ -45,6 +46,8 @@ pub struct Shared {
     pub cache: Arc<Cache>,
     /// What providers are asked with for it.
     pub caller: Arc<Caller>,
+    /// What makes spans, where there is a collector for them.
+    pub traces: Option<Arc<Traces>>,
 }
 
 /// The engine's service for the listener of place `index`, whose socket is handed to the engine
