@@ -60,6 +60,11 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, fault, detail)
     }
 
+    /// A call that is as it is described, and names what is not there or can't be done.
+    pub(super) fn refused(fault: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, fault, detail)
+    }
+
     pub(super) fn not_found(fault: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, fault, detail)
     }

@@ -18,15 +18,18 @@ use uuid::Uuid;
 use super::{
     answer::{Answer, Problem},
     caller::{Peer, Principal},
+    openapi::description,
     order::{LevelOrder, ReloadOrder, SearchOrder, Why, discard, read},
+    query::Query,
     route::{self, Endpoint, Look, Order, Route},
     state::Practices,
 };
 use crate::{
     audit::{Call, Journal, Stranger},
+    cache::Cache,
     config::{Mistakes, Warnings},
     snapshot::{Changes, Current, lookup},
-    telemetry::{Health, Levels, Telemetry},
+    telemetry::{Health, Levels, NotSet, Telemetry},
 };
 
 /// Calls that may follow each other at once, and how many each second brings: every call is a record,
@@ -48,12 +51,37 @@ pub struct Listening {
     pub tls: bool,
 }
 
+/// What the API shows and changes.
+pub struct Governed {
+    /// The configuration in use, and its replacement.
+    pub current: Arc<Current>,
+    /// What is counted.
+    pub telemetry: Arc<Telemetry>,
+    /// Whether requests are taken.
+    pub health: Arc<Health>,
+    /// The journal.
+    pub journal: Arc<Journal>,
+    /// How much is logged.
+    pub levels: Arc<Levels>,
+    /// Answers in memory.
+    pub cache: Arc<Cache>,
+    /// Where consumers connect to.
+    pub listeners: Vec<Listening>,
+}
+
+impl fmt::Debug for Governed {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Governed")
+    }
+}
+
 /// The admin API of one gateway.
 pub struct Api {
     pub(super) current: Arc<Current>,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) health: Arc<Health>,
     pub(super) levels: Arc<Levels>,
+    pub(super) cache: Arc<Cache>,
     pub(super) listeners: Vec<Listening>,
     pub(super) started: SystemTime,
     pub(super) journal: Arc<Journal>,
@@ -77,20 +105,14 @@ struct Pace {
 
 impl Api {
     /// The API of a gateway that is made of these.
-    pub fn new(
-        current: Arc<Current>,
-        telemetry: Arc<Telemetry>,
-        health: Arc<Health>,
-        journal: Arc<Journal>,
-        levels: Arc<Levels>,
-        listeners: Vec<Listening>,
-        reload: Reload,
-    ) -> Self {
+    pub fn new(governed: Governed, reload: Reload) -> Self {
+        let Governed { current, telemetry, health, journal, levels, cache, listeners } = governed;
         Self {
             current,
             telemetry,
             health,
             levels,
+            cache,
             listeners,
             started: SystemTime::now(),
             journal,
@@ -169,16 +191,16 @@ impl Api {
         head: &Parts,
         body: Incoming,
     ) -> Result<Answer, Problem> {
-        let query = head.uri.query();
-        if query.is_some() && route.endpoint != Endpoint::Look(Look::Preview) {
-            return refuse(body, Problem::bad("query_unknown", "expected no query")).await;
-        }
+        let query = match Query::read(head.uri.query(), route.query) {
+            Ok(query) => query,
+            Err(problem) => return refuse(body, problem).await,
+        };
         let headers = &head.headers;
         match route.endpoint {
             Endpoint::Look(_) if !body.is_end_stream() => {
                 refuse(body, Problem::bad("body_unexpected", "expected no body")).await
             }
-            Endpoint::Look(look) => self.look(look, argument, query),
+            Endpoint::Look(look) => self.look(look, argument, &query),
             Endpoint::Order(Order::Reload) => self.reload(call, read(headers, body).await?).await,
             Endpoint::Order(Order::LogLevel) => {
                 self.set_level(call, read(headers, body).await?).await
@@ -189,21 +211,26 @@ impl Api {
             Endpoint::Order(Order::SwitchOn) => {
                 self.switch_on(call, argument, read(headers, body).await?).await
             }
+            Endpoint::Order(Order::Purge) => self.purge(call, read(headers, body).await?).await,
             Endpoint::Order(Order::Search) => self.announce(call, read(headers, body).await?).await,
         }
     }
 
     /// What only looks.
-    fn look(&self, look: Look, argument: &str, query: Option<&str>) -> Result<Answer, Problem> {
+    fn look(&self, look: Look, argument: &str, query: &Query) -> Result<Answer, Problem> {
         let snapshot = self.current.load();
         let code = || {
             let fault = |fault| Problem::bad("ods_code_invalid", format!("{fault}"));
             argument.parse::<OdsCode>().map_err(fault)
         };
         match look {
+            Look::Description => Ok(Answer::json(StatusCode::OK, &description())),
             Look::Status => Ok(Answer::json(StatusCode::OK, &self.status())),
             Look::Switches => Ok(self.switches()),
+            Look::Capabilities => self.capabilities(query),
+            Look::CapabilityChanges => self.capability_changes(query),
             Look::Preview => self.preview(query),
+            Look::Conformance => self.conformance(query),
             Look::Practices => {
                 let practices = snapshot.policy.practices();
                 let practices = practices.iter().map(|practice| self.practice(practice)).collect();
@@ -255,7 +282,14 @@ impl Api {
         let told = [("target", known.unwrap_or("unknown")), ("level", &*level_word)];
         self.put_down(call, order.reason.as_ref(), &told).await?;
         let set = self.levels.set(&order.target, level);
-        set.map_err(|fault| Problem::bad("target_invalid", format!("target: {fault}")))?;
+        set.map_err(|fault| {
+            let status = match fault {
+                NotSet::NotOurs => StatusCode::BAD_REQUEST,
+                NotSet::TooMany => StatusCode::CONFLICT,
+                NotSet::NotOwned => StatusCode::UNPROCESSABLE_ENTITY,
+            };
+            Problem::new(status, "target_invalid", format!("target: {fault}"))
+        })?;
         Ok(Answer::json(StatusCode::OK, &json!({ "log_levels": self.levels.all() })))
     }
 
@@ -269,15 +303,16 @@ impl Api {
     }
 
     /// Puts an order down; an error means that it must not be followed.
-    async fn put_down(
+    pub(super) async fn put_down(
         &self,
         call: &Call<'_>,
         why: Option<&Why>,
         more: &[(&'static str, &str)],
     ) -> Result<(), Problem> {
+        let reason = why.map(Why::text).transpose()?;
         let written = self.journal.ordered("admin", call, |clear, _, _| {
             more.iter().for_each(|(name, value)| clear.text(name, value));
-            why.iter().for_each(|why| clear.text("reason", &why.0));
+            reason.iter().for_each(|reason| clear.text("reason", reason));
         });
         written.await.then_some(()).ok_or_else(Problem::unrecorded)
     }

@@ -7,14 +7,20 @@
 
 mod answer;
 mod api;
+mod cache;
 mod caller;
+mod capabilities;
+mod conformance;
 mod door;
 mod observe;
+mod openapi;
 mod order;
+mod query;
 mod route;
 mod state;
 mod switches;
 
-pub use api::{Api, Listening, Reload};
+pub use api::{Api, Governed, Listening, Reload};
 pub use door::{Door, serve};
 pub use observe::Observe;
+pub use openapi::description;

@@ -103,7 +103,18 @@ pub(super) async fn discard(body: Incoming) {
 /// so it names no patient.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(try_from = "String")]
-pub(super) struct Why(pub(super) String);
+pub(super) struct Why(String);
+
+impl Why {
+    /// The words, unless they name a patient.
+    pub(super) fn text(&self) -> Result<&str, Problem> {
+        if names_a_patient(&self.0) {
+            let detail = "expected words without an NHS number: all who operate read them";
+            return Err(Problem::refused("patient_named", detail));
+        }
+        Ok(&self.0)
+    }
+}
 
 impl TryFrom<String> for Why {
     type Error = &'static str;
@@ -112,9 +123,6 @@ impl TryFrom<String> for Why {
         let length = text.chars().count();
         if !(1..=200).contains(&length) || text.chars().any(char::is_control) {
             return Err("expected a line of 1 to 200 characters");
-        }
-        if names_a_patient(&text) {
-            return Err("expected words without an NHS number: all who operate read them");
         }
         Ok(Self(text))
     }
@@ -210,8 +218,8 @@ impl SearchOrder {
         let people = self.people().into_iter().map(|(name, value, _)| (name, value));
         let others = [("command", &self.command), ("reason", &self.reason)];
         for (name, value) in terms.chain(people).chain(others) {
-            if value.as_ref().is_some_and(|text| text.is_empty() || text.len() > 1_024) {
-                let detail = format!("{name}: expected 1 to 1024 bytes");
+            if value.as_ref().is_some_and(|text| !(1..=1_024).contains(&text.chars().count())) {
+                let detail = format!("{name}: expected 1 to 1024 characters");
                 return Err(Problem::bad("body_invalid", detail));
             }
         }
@@ -306,7 +314,8 @@ mod tests {
             ("two\nlines", false),
             (&"x".repeat(201), false),
         ] {
-            assert_eq!(Why::try_from(text.to_owned()).is_ok(), good, "{text}");
+            let why = Why::try_from(text.to_owned());
+            assert_eq!(why.is_ok_and(|why| why.text().is_ok()), good, "{text}");
         }
     }
 

@@ -22,6 +22,10 @@ pub(super) enum Look {
     Directory,
     Switches,
     Preview,
+    Conformance,
+    Description,
+    Capabilities,
+    CapabilityChanges,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +35,7 @@ pub(super) enum Order {
     Search,
     SwitchOff,
     SwitchOn,
+    Purge,
 }
 
 /// One endpoint.
@@ -42,30 +47,94 @@ pub(super) struct Route {
     pub(super) path: &'static str,
     /// Who may ask.
     pub(super) role: Role,
+    /// What it is for.
+    pub(super) summary: &'static str,
+    /// What may stand in its query, each with its form in `schemas.json`.
+    pub(super) query: &'static [(&'static str, &'static str)],
+    /// The form of its body, where it has one.
+    pub(super) body: Option<&'static str>,
+    /// The status of a good answer.
+    pub(super) status: u16,
+    /// The form of that.
+    pub(super) answer: &'static str,
 }
+
+/// Which breaches of rules are meant, and how many of them.
+const BREACHES: &[(&str, &str)] =
+    &[("side", "Side"), ("rule", "Rule"), ("organisation", "OdsCode"), ("most", "Rows")];
+
+/// What a list of practices may be of.
+const OF: &[(&str, &str)] = &[("practice", "OdsCode"), ("capability", "Capability")];
+
+/// What names something that can be switched off.
+const SWITCHABLE: &[(&str, &str)] = &[
+    ("practice", "OdsCode"),
+    ("capability", "Capability"),
+    ("consumer", "Asid"),
+    ("interaction", "Interaction"),
+];
 
 #[rustfmt::skip]
 /// Every endpoint.
 pub(super) const ROUTES: &[Route] = &[
-    look(Look::Status,     "/v1/status"),
-    look(Look::Practices,  "/v1/practices"),
-    look(Look::Practice,   "/v1/practices/{ods}"),
-    look(Look::Directory,  "/v1/directory/{ods}"),
-    look(Look::Switches,   "/v1/switches"),
-    look(Look::Preview,    "/v1/switches/preview"),
-    order(Order::SwitchOff, Method::POST, "/v1/switches",         Role::Operate),
-    order(Order::SwitchOn,  Method::POST, "/v1/switches/{id}/on", Role::Operate),
-    order(Order::Reload,    Method::POST, "/v1/reload",           Role::Operate),
-    order(Order::LogLevel,  Method::PUT,  "/v1/log-level",        Role::Operate),
-    order(Order::Search,    Method::POST, "/v1/audit/searches",   Role::Audit),
+    look(Look::Description, "/v1/openapi.json",      "Description",  &[],        "This description."),
+    look(Look::Status,      "/v1/status",            "Status",       &[],        "The state of the gateway."),
+    look(Look::Practices,   "/v1/practices",         "Practices",    &[],        "How every practice fares."),
+    look(Look::Practice,    "/v1/practices/{ods}",   "Practice",     &[],        "How one practice fares."),
+    look(Look::Directory,   "/v1/directory/{ods}",   "Organisation", &[],        "All that is registered of an organisation."),
+    look(Look::Switches,    "/v1/switches",          "Switches",     &[],        "What is switched off."),
+    look(Look::Preview,     "/v1/switches/preview",  "Preview",      SWITCHABLE, "What a switch would have refused in the last hour."),
+    look(Look::Conformance, "/v1/conformance",       "Conformance",  BREACHES,   "Who breaks which rule of the specification, the worst first."),
+    look(Look::Capabilities,      "/v1/capabilities",         "Capabilities",      OF, "What practices can be asked, by the statements of their systems."),
+    look(Look::CapabilityChanges, "/v1/capabilities/changes", "CapabilityChanges", OF, "What of that has changed, and when."),
+    order(Order::SwitchOff, Method::POST, "/v1/switches",         Role::Operate, "OffOrder",    (201, "Switch"),    "Switches something off."),
+    order(Order::SwitchOn,  Method::POST, "/v1/switches/{id}/on", Role::Operate, "OnOrder",     (200, "Switch"),    "Switches it on again."),
+    order(Order::Reload,    Method::POST, "/v1/reload",           Role::Operate, "ReloadOrder", (200, "Reloaded"),  "Reads the configuration again."),
+    order(Order::LogLevel,  Method::PUT,  "/v1/log-level",        Role::Operate, "LevelOrder",  (200, "LogLevels"), "Sets how much a part of the gateway logs."),
+    order(Order::Purge,     Method::POST, "/v1/cache/purge",      Role::Operate, "PurgeOrder",  (200, "Purged"),    "Has no answer told any more that is in memory."),
+    order(Order::Search,    Method::POST, "/v1/audit/searches",   Role::Audit,   "SearchOrder", (201, "Announced"), "Puts down that the journal is about to be searched."),
 ];
 
-const fn look(look: Look, path: &'static str) -> Route {
-    Route { endpoint: Endpoint::Look(look), method: Method::GET, path, role: Role::Read }
+const fn look(
+    look: Look,
+    path: &'static str,
+    answer: &'static str,
+    query: &'static [(&'static str, &'static str)],
+    summary: &'static str,
+) -> Route {
+    Route {
+        endpoint: Endpoint::Look(look),
+        method: Method::GET,
+        path,
+        role: Role::Read,
+        summary,
+        query,
+        body: None,
+        status: 200,
+        answer,
+    }
 }
 
-const fn order(order: Order, method: Method, path: &'static str, role: Role) -> Route {
-    Route { endpoint: Endpoint::Order(order), method, path, role }
+const fn order(
+    order: Order,
+    method: Method,
+    path: &'static str,
+    role: Role,
+    body: &'static str,
+    (status, answer): (u16, &'static str),
+    summary: &'static str,
+) -> Route {
+    Route {
+        endpoint: Endpoint::Order(order),
+        method,
+        path,
+        role,
+        summary,
+        query: &[],
+        body: Some(body),
+        status,
+        answer,
+    }
 }
 
 /// The endpoint of a call, and what stands for the part in braces.

@@ -6,7 +6,10 @@ use gpconnect::policy::Practice;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::api::{Api, Listening};
+use super::{
+    api::{Api, Listening},
+    cache::CacheState,
+};
 use crate::telemetry::PracticeState;
 
 /// `GET /v1/status`.
@@ -25,12 +28,15 @@ pub(super) struct Status<'a> {
     requests_in_flight: i64,
     listeners: &'a [Listening],
     journal: JournalState,
+    cache: CacheState,
     log_levels: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Serialize)]
 struct JournalState {
     writable: bool,
+    /// Whether room is kept for how requests end.
+    reserve_held: bool,
     waiting_records: i64,
     free_percent: i64,
     unwitnessed_s: i64,
@@ -73,10 +79,12 @@ impl Api {
             listeners: &self.listeners,
             journal: JournalState {
                 writable: metrics.audit.writable.get() == 1,
+                reserve_held: metrics.audit.reserve_held.get() == 1,
                 waiting_records: metrics.audit.waiting.get(),
                 free_percent: metrics.audit.free.get(),
                 unwitnessed_s: metrics.audit.unwitnessed.get(),
             },
+            cache: self.cache_state(),
             log_levels: self.levels.all(),
         }
     }

@@ -14,6 +14,7 @@ use super::{
     answer::{Answer, Problem},
     api::Api,
     order::{Why, object},
+    query::Query,
 };
 use crate::{
     audit::Call,
@@ -89,7 +90,7 @@ impl Api {
         let now = Timestamp::now();
         if order.until <= now || order.until.duration_since(now) > LONGEST {
             let detail = "until: expected a moment within the next 366 days";
-            return Err(Problem::bad("until_invalid", detail));
+            return Err(Problem::refused("until_invalid", detail));
         }
         let _alone = self.switching.lock().await;
         let mut all = self.current.switches();
@@ -101,8 +102,8 @@ impl Api {
         let switch = Switch {
             id,
             off: what.into(),
-            reason: order.reason.0,
-            owner: order.owner.0,
+            reason: order.reason.text()?.to_owned(),
+            owner: order.owner.text()?.to_owned(),
             by: call.principal.to_owned(),
             since: now,
             until: order.until,
@@ -123,6 +124,7 @@ impl Api {
         id: &str,
         order: OnOrder,
     ) -> Result<Answer, Problem> {
+        let reason = order.reason.text()?.to_owned();
         let _alone = self.switching.lock().await;
         let mut all = self.current.switches();
         let place = all.iter().position(|switch| switch.id == id).ok_or_else(|| {
@@ -133,7 +135,7 @@ impl Api {
         })?;
         let switch = all.remove(place);
         let written = self.journal.ordered("switch_on", call, |clear, _, _| {
-            tell(&Switch { reason: order.reason.0.clone(), ..switch.clone() }, clear);
+            tell(&Switch { reason, ..switch.clone() }, clear);
         });
         written.await.then_some(()).ok_or_else(Problem::unrecorded)?;
         self.switch(all).await?;
@@ -142,8 +144,14 @@ impl Api {
     }
 
     /// What a switch would refuse.
-    pub(super) fn preview(&self, query: Option<&str>) -> Result<Answer, Problem> {
-        let what = self.registered(&read_query(query)?)?;
+    pub(super) fn preview(&self, query: &Query) -> Result<Answer, Problem> {
+        let named = |name| query.of(name).map(str::to_owned);
+        let what = self.registered(&SwitchableText {
+            practice: named("practice"),
+            capability: named("capability"),
+            consumer: named("consumer"),
+            interaction: named("interaction"),
+        })?;
         let counted = self.telemetry.traffic.asked(|_| true);
         let of = counted.asked.iter().map(|(_, count)| count).sum();
         let (mut consumers, mut practices) = (BTreeMap::new(), BTreeMap::new());
@@ -169,18 +177,27 @@ impl Api {
     }
 
     fn registered(&self, text: &SwitchableText) -> Result<Switchable, Problem> {
-        let what = text.read().map_err(|why| Problem::bad("switch_invalid", why))?;
+        let what = text.read().map_err(|why| Problem::refused("switch_invalid", why))?;
         let found = what.find(&self.current.peek().policy);
         found.map(|_| what).ok_or_else(|| {
             let detail = format!("the directory has no such {}", what.kind());
-            Problem::bad("not_registered", detail)
+            Problem::refused("not_registered", detail)
         })
     }
 
     /// Keeps the switches and puts them into use.
     async fn switch(&self, all: Vec<Switch>) -> Result<(), Problem> {
-        let current = Arc::clone(&self.current);
-        let switched = spawn_blocking(move || current.switch(all)).await;
+        let (current, cache) = (Arc::clone(&self.current), Arc::clone(&self.cache));
+        let telemetry = Arc::clone(&self.telemetry);
+        let switched = spawn_blocking(move || {
+            // What was learned before is not told behind it, nor what is being asked meanwhile.
+            current.switch(all, |new, changed| {
+                let reaches = changed.iter().flat_map(|what| what.reaches(&new.policy));
+                cache.renew(new.generation, &reaches.collect::<Vec<_>>());
+                telemetry.metrics.switched(new.generation);
+            })
+        })
+        .await;
         let switched = switched.map_err(std::io::Error::other).flatten();
         switched.map_err(|fault| {
             warn!(%fault, "switches can't be kept");
@@ -234,7 +251,7 @@ impl Api {
 fn tell(switch: &Switch, clear: &mut Object) {
     let Switch { id, off, reason, owner, by: _, since: _, until } = switch;
     clear.text("switch", id);
-    for (name, value) in members(off) {
+    for (name, value) in off.members() {
         clear.text(name, value);
     }
     clear.text("owner", owner);
@@ -242,20 +259,8 @@ fn tell(switch: &Switch, clear: &mut Object) {
     clear.text("reason", reason);
 }
 
-fn members(off: &SwitchableText) -> impl Iterator<Item = (&'static str, &str)> {
-    let SwitchableText { practice, capability, consumer, interaction } = off;
-    [
-        ("practice", practice),
-        ("capability", capability),
-        ("consumer", consumer),
-        ("interaction", interaction),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name, value.as_deref()?)))
-}
-
 fn named(off: &SwitchableText) -> String {
-    members(off).map(|(_, value)| value).collect::<Vec<_>>().join(" ")
+    off.members().map(|(_, value)| value).collect::<Vec<_>>().join(" ")
 }
 
 fn largest(counts: BTreeMap<String, u64>) -> Vec<Share> {
@@ -266,71 +271,9 @@ fn largest(counts: BTreeMap<String, u64>) -> Vec<Share> {
     shares
 }
 
-/// Reads a query such as `practice=A20047&capability=appointments`.
-fn read_query(query: Option<&str>) -> Result<SwitchableText, Problem> {
-    let mut text = SwitchableText::default();
-    for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let place = match name {
-            "practice" => &mut text.practice,
-            "capability" => &mut text.capability,
-            "consumer" => &mut text.consumer,
-            "interaction" => &mut text.interaction,
-            _ => {
-                let detail = "expected practice, capability, consumer or interaction in the query";
-                return Err(Problem::bad("query_unknown", detail));
-            }
-        };
-        if place.replace(decoded(value)).is_some() {
-            return Err(Problem::bad("query_unknown", format!("{name} stands twice")));
-        }
-    }
-    Ok(text)
-}
-
-/// The text without its percent signs, as far as they are right.
-fn decoded(value: &str) -> String {
-    let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value;
-    while let Some((before, behind)) = rest.split_once('%') {
-        bytes.extend_from_slice(before.as_bytes());
-        let digits = behind.get(..2);
-        let byte = digits.filter(|it| it.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        match byte.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = behind.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(b'%');
-                rest = behind;
-            }
-        }
-    }
-    bytes.extend_from_slice(rest.as_bytes());
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_query_names_each_thing_once() {
-        let read = |query: &str| read_query(Some(query)).map_err(|problem| problem.fault);
-        let text = read("interaction=fhir%3Arest%3aread:patient-1&practice=A20047").unwrap();
-        assert_eq!(text.interaction.as_deref(), Some("fhir:rest:read:patient-1"));
-        assert_eq!(text.practice.as_deref(), Some("A20047"));
-        for query in ["x=1", "practice=A20047&practice=A20047", "practise=1"] {
-            assert_eq!(read(query).unwrap_err(), "query_unknown", "{query}");
-        }
-        assert_eq!(read_query(None).unwrap(), SwitchableText::default());
-        for (text, expected) in
-            [("", ""), ("%", "%"), ("%4", "%4"), ("%zz%41", "%zzA"), ("%é", "%é")]
-        {
-            assert_eq!(decoded(text), expected);
-        }
-    }
 
     #[test]
     fn the_largest_come_first() {
