@@ -11,7 +11,7 @@ use super::{
     section::Section,
     terminator::{UnixSocket, socket},
     tls::{TlsFile, file},
-    unique::{Unique, bound_address},
+    unique::{Unique, bound_address, bound_socket},
 };
 
 /// Where the admin API is served.
@@ -42,6 +42,7 @@ pub(super) struct AdminRead {
     /// The file of tokens, which a reload reads again.
     pub(super) tokens: Option<TlsFile>,
     pub(super) address: Option<Unique<SocketAddr>>,
+    pub(super) socket: Option<Unique<String>>,
 }
 
 /// Reads `[admin]`, whose file lies relative to `folder`.
@@ -53,12 +54,13 @@ pub(super) fn admin(section: &Section<'_>, folder: &Path) -> AdminRead {
         check_absent(section, &["socket_uids"], "socket");
         Some(None)
     };
+    let bound = local.as_ref().and_then(Option::as_ref).map(|at| bound_socket(section, at));
     let address = section.has("address").then(|| bound_address(section)).flatten();
     if !section.has("address") {
         check_absent(section, &["server_names", "tokens"], "address");
         let admin = || Some(Admin { state: state?, socket: local?, tcp: None });
         let admin = admin();
-        return AdminRead { admin, ..AdminRead::default() };
+        return AdminRead { admin, socket: bound, ..AdminRead::default() };
     }
     for (key, example) in [
         ("server_names", "[\"localhost:9091\"] (what a call's Host may say)"),
@@ -87,7 +89,7 @@ pub(super) fn admin(section: &Section<'_>, folder: &Path) -> AdminRead {
         Some(Admin { state: state?, socket: local?, tcp: Some(tcp) })
     };
     let admin = admin();
-    AdminRead { admin, tokens, address }
+    AdminRead { admin, tokens, address, socket: bound }
 }
 
 /// Notes keys that mean nothing without another.

@@ -72,6 +72,11 @@ impl UpstreamAddress {
     pub fn host(&self) -> &str {
         split(&self.0).map_or(&*self.0, |(host, _)| host)
     }
+
+    /// The port alone.
+    pub fn port(&self) -> &str {
+        split(&self.0).map_or("", |(_, port)| port)
+    }
 }
 
 impl FromStr for UpstreamAddress {

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, ffi::OsString};
 
 use super::{
+    credentials,
     finding::{Notebook, Origin, Place},
     keys::{Key, Kind},
     node::{Document, Entry, Node, Value, parse_value},
@@ -14,28 +15,37 @@ const PREFIX: &str = "GPCG__";
 
 /// The variables that are meant for us.
 #[derive(Clone, Debug, Default)]
-pub struct Environment(Vec<(String, Option<String>)>);
+pub struct Environment {
+    settings: Vec<(String, Option<String>)>,
+    /// Where systemd has put files for us.
+    credentials: Option<String>,
+}
 
 impl Environment {
     /// Keeps those of ours, in the order of their names.
     pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        let ours = |(name, value): (OsString, OsString)| {
-            let name = name.to_string_lossy().into_owned();
-            name.to_uppercase().starts_with(PREFIX).then(|| (name, value.into_string().ok()))
-        };
-        let mut variables: Vec<_> = variables.into_iter().filter_map(ours).collect();
-        variables.sort();
-        Self(variables)
+        let mut ours = Self::default();
+        for (name, value) in variables {
+            let (name, value) = (name.to_string_lossy().into_owned(), value.into_string().ok());
+            if name == credentials::VARIABLE {
+                ours.credentials = value;
+            } else if name.to_uppercase().starts_with(PREFIX) {
+                ours.settings.push((name, value));
+            }
+        }
+        ours.settings.sort();
+        ours
     }
 
-    /// Lays the variables over `document`, which may have `keys`.
+    /// Lays the variables over `document`, which may have `keys`, and resolves what it says of
+    /// credentials.
     pub(super) fn lay_over(
         &self,
         document: &mut Document<'_>,
         keys: &'static [Key],
         notebook: &Notebook,
     ) {
-        for (name, value) in &self.0 {
+        for (name, value) in &self.settings {
             let place = notebook.open(Origin::Variable(name.clone()));
             let segments: Vec<_> = name.split("__").skip(1).map(str::to_lowercase).collect();
             let variable =
@@ -46,6 +56,8 @@ impl Environment {
                 variable.set(entries, &segments, keys);
             }
         }
+        let directory = self.credentials.as_deref();
+        credentials::resolve(&mut document.root, "", directory, notebook);
     }
 }
 

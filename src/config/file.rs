@@ -1,10 +1,13 @@
 //! Opens the files of a configuration. What can't be read is a mistake like any other.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Read},
+    os::unix::fs::PermissionsExt as _,
     path::Path,
 };
+
+use zeroize::Zeroizing;
 
 /// Larger files are refused before they are held: ten thousand practices are about 8 MB.
 const MOST_BYTES: u64 = 256 << 20;
@@ -17,6 +20,28 @@ const MOST_BYTES: u64 = 256 << 20;
 pub fn read_file(path: &Path) -> Result<String, String> {
     String::from_utf8(read_bytes(path)?)
         .map_err(|error| not_utf8(error.as_bytes(), error.utf8_error().valid_up_to()))
+}
+
+/// The text of a file that others must not be able to reach.
+///
+/// # Errors
+///
+/// What is wrong with the file and what to do, as it may follow the file's name in a message.
+pub fn read_secret(path: &Path) -> Result<Zeroizing<String>, String> {
+    let text = Zeroizing::new(read_file(path)?);
+    is_private(path)?;
+    Ok(text)
+}
+
+/// Whether others can't reach a file.
+///
+/// # Errors
+///
+/// That they can and what to do, as it may follow the file's name in a message.
+pub fn is_private(path: &Path) -> Result<(), String> {
+    let mode = fs::metadata(path).map_or(0, |about| about.permissions().mode());
+    let reached = || format!("can be reached by others; chmod 600 {}", path.display());
+    (mode & 0o027 == 0).then_some(()).ok_or_else(reached)
 }
 
 /// The bytes of a file.

@@ -12,13 +12,14 @@ use super::{
     settings::{Access, ListenAt, Listener},
     terminator::{UnixSocket, listener_terminator},
     tls::{ListenerTls, listener_tls},
-    unique::{Unique, bound_address, distinct, unique},
+    unique::{Unique, bound_address, bound_socket, distinct, unique},
 };
 
 /// The listeners, and what else must be known of them, also of those with mistakes.
 pub(super) struct Listeners {
     pub(super) listeners: Vec<Listener>,
     pub(super) addresses: Vec<Unique<SocketAddr>>,
+    pub(super) sockets: Vec<Unique<String>>,
     pub(super) everyone: Vec<(String, Located<Asid>)>,
 }
 
@@ -26,6 +27,7 @@ pub(super) struct Listeners {
 struct ListenerRead {
     name: Option<Unique<Label>>,
     address: Option<Unique<SocketAddr>>,
+    socket: Option<Unique<String>>,
     everyone: Vec<(String, Located<Asid>)>,
     listener: Option<Listener>,
 }
@@ -43,6 +45,7 @@ pub(super) fn listeners(root: &Section<'_>, folder: &Path, notebook: &Notebook) 
     distinct(&names, notebook, |a, b| a == b, "give each listener a name of its own");
     Listeners {
         addresses: read.iter_mut().filter_map(|read| read.address.take()).collect(),
+        sockets: read.iter_mut().filter_map(|read| read.socket.take()).collect(),
         everyone: read.iter_mut().flat_map(|read| std::mem::take(&mut read.everyone)).collect(),
         listeners: read.into_iter().filter_map(|read| read.listener).collect(),
     }
@@ -53,13 +56,18 @@ fn listener(section: &Section<'_>, folder: &Path) -> ListenerRead {
     let address = section.has("address").then(|| bound_address(section)).flatten();
     let server_names = section.list::<ServerName>("server_names");
     let mut everyone = Vec::new();
-    let mut socket = None;
+    let (mut socket, mut bound) = (None, None);
     let access = if section.has("behind_terminator") {
         check_alone(section, "behind_terminator", &["tls"]);
         if section.has("tls") {
             drop(section.table("tls", |section| listener_tls(section, folder)));
         }
-        let read = section.table("behind_terminator", |it| listener_terminator(it, folder));
+        let read = section.table("behind_terminator", |it| {
+            let read = listener_terminator(it, folder);
+            let at = read.as_ref().and_then(|(_, at)| at.as_ref());
+            bound = at.map(|at| bound_socket(it, at));
+            read
+        });
         read.flatten().map(|(terminator, at)| {
             socket = at;
             Access::BehindTerminator(Box::new(terminator))
@@ -80,7 +88,7 @@ fn listener(section: &Section<'_>, folder: &Path) -> ListenerRead {
         })
     };
     let listener = listener();
-    ListenerRead { name, address, everyone, listener }
+    ListenerRead { name, address, socket: bound, everyone, listener }
 }
 
 /// Where it listens: at an address, or at the socket that stands in its place. `is_known` says

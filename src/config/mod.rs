@@ -11,9 +11,11 @@
 
 mod admin;
 mod authority;
+mod credentials;
 mod environment;
 mod file;
 mod finding;
+mod identity;
 mod issuers;
 mod keys;
 mod label;
@@ -28,6 +30,7 @@ mod terminator;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod traces;
 mod unique;
 mod units;
 mod url;
@@ -37,8 +40,9 @@ mod wording;
 pub use admin::{Admin, AdminAddress};
 pub use authority::{NotAServerName, NotAnUpstreamAddress, ServerName, UpstreamAddress};
 pub use environment::Environment;
-pub use file::{read_bytes, read_file};
+pub use file::{is_private, read_bytes, read_file, read_secret};
 pub use finding::{Finding, Listed, Located, Mistakes, Notebook, Origin, Place, Warnings};
+pub use identity::{Identity, User};
 pub use issuers::{IssuerSettings, KeySource};
 pub use keys::{Absent, Form, Key, Kind};
 pub use label::{Label, NotALabel, NotATitle, Title};
@@ -53,5 +57,6 @@ pub use settings::{
 };
 pub use terminator::{Fingerprint, ListenerTerminator, NotAFingerprint, Pinned, UnixSocket};
 pub use tls::{ListenerTls, Profile, Refusal, TlsFile, UpstreamTls, Version};
-pub use url::{KeysUrl, NotAKeysUrl, NotAUrl, Url};
+pub use traces::{Collector, NotARatio, Protocol, Ratio, Sampling, Traces};
+pub use url::{CollectorUrl, KeysUrl, NotACollectorUrl, NotAKeysUrl, NotAUrl, Url};
 pub use witness::Witness;

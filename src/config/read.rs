@@ -1,6 +1,7 @@
 //! From the tree of gateway.toml to [`Settings`], with the rules that span several keys.
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     str::FromStr,
     thread,
@@ -18,6 +19,7 @@ use super::{
     authority::UpstreamAddress,
     environment::Environment,
     finding::{Listed, Notebook},
+    identity::{IdentityRead, gateway},
     issuers::issuers,
     label::{FileName, Label},
     listeners::{Listeners, listeners},
@@ -28,6 +30,7 @@ use super::{
         Audit, Cache, Known, Limits, Log, LogFormat, Observe, Server, Settings, Timeouts, Upstream,
     },
     tls::upstream_tls,
+    traces::traces,
     unique::{Unique, bound_address, clash, distinct, unique},
     witness::witnesses,
 };
@@ -55,14 +58,17 @@ pub fn read(
 fn all(root: &Section<'_>, folder: &Path, notebook: &Notebook) -> (Option<Settings>, Known) {
     let server = root.table("server", server).flatten();
     let files = root.table("directory", |section| files(section, folder)).unwrap_or_default();
-    let Listeners { listeners, addresses: mut bound, everyone } = listeners(root, folder, notebook);
+    let Listeners { listeners, addresses: mut bound, mut sockets, everyone } =
+        listeners(root, folder, notebook);
     let observe = root.table("observe", bound_address).flatten();
     bound.extend(observe.clone());
-    let AdminRead { admin, tokens, address } =
+    let AdminRead { admin, tokens, address, socket } =
         root.table("admin", |section| admin(section, folder)).unwrap_or_default();
+    sockets.extend(socket);
     bound.extend(address);
+    distinct(&sockets, notebook, |a, b| a == b, "one socket serves one purpose");
     distinct(&bound, notebook, |a, b| clash(*a, *b), "one address and port serve one purpose");
-    let (upstreams, names) = upstreams(root, folder, notebook);
+    let (upstreams, names) = upstreams(root, folder, &bound, notebook);
     let (issuers, known_issuers) = issuers(root, folder, notebook);
     let carried = root.table("interactions", carried).unwrap_or_default();
     let check_nhs_numbers = root.table("checks", |section| section.flag("nhs_number")).flatten();
@@ -70,10 +76,21 @@ fn all(root: &Section<'_>, folder: &Path, notebook: &Notebook) -> (Option<Settin
     let limits = root.table("limits", limits).flatten();
     let timeouts = root.table("timeouts", timeouts).flatten();
     let cache = root.table("cache", |section| cache(section, root.has("cache"))).flatten();
+    let IdentityRead { identity, known: own } =
+        root.table("gateway", |section| gateway(section, cache)).unwrap_or_default();
     let log = root.table("log", |section| log(section, folder)).flatten();
     let audit = root.table("audit", |section| audit(section, folder, notebook)).flatten();
-    let known =
-        Known { files, upstreams: names, issuers: known_issuers, everyone, carried, whole: true };
+    let traces = root.table("traces", |section| traces(section, folder, root.has("traces")));
+    let traces = traces.flatten();
+    let known = Known {
+        files,
+        upstreams: names,
+        issuers: known_issuers,
+        everyone,
+        identity: own,
+        carried,
+        whole: true,
+    };
     let settings = || {
         let observe = Observe { address: observe?.value.value };
         let (limits, timeouts) = (limits?, timeouts?);
@@ -90,8 +107,10 @@ fn all(root: &Section<'_>, folder: &Path, notebook: &Notebook) -> (Option<Settin
             limits,
             timeouts,
             cache: cache?,
+            identity,
             log: log?,
             audit: audit?,
+            traces: traces?,
         })
     };
     (settings(), known)
@@ -102,7 +121,8 @@ fn server(section: &Section<'_>) -> Option<Server> {
     let written = section.number("threads");
     let processors = || thread::available_parallelism().map_or(1, |count| count.get().min(MOST));
     let threads = written.unwrap_or_else(processors);
-    Some(Server { threads, drain: section.time("drain")? })
+    let (notice, drain) = (section.time("notice"), section.time("drain"));
+    Some(Server { threads, notice: notice?, drain: drain? })
 }
 
 fn files(section: &Section<'_>, folder: &Path) -> Vec<Listed<PathBuf>> {
@@ -123,17 +143,39 @@ fn files(section: &Section<'_>, folder: &Path) -> Vec<Listed<PathBuf>> {
 fn upstreams(
     root: &Section<'_>,
     folder: &Path,
+    bound: &[Unique<SocketAddr>],
     notebook: &Notebook,
 ) -> (Vec<Upstream>, Vec<String>) {
     let read = root.tables("upstream", |section, _| {
         let name = unique::<Label>(section, "name");
-        (name.clone(), upstream(section, folder, name))
+        let upstream = upstream(section, folder, name.clone());
+        let own = upstream.as_ref().and_then(|one| bound.iter().find(|own| leads_to(one, own)));
+        if let Some(own) = own {
+            let (key, place) = (&own.key, notebook.name(own.value.place));
+            section.mistake(
+                "address",
+                format!(
+                    "is {key} ({place}), this gateway's own: each request would come back to it; \
+                     write where the practices or the next proxy are"
+                ),
+            );
+        }
+        (name, upstream)
     });
     let (names, upstreams): (Vec<_>, Vec<_>) = read.into_iter().unzip();
     let names: Vec<_> = names.into_iter().flatten().collect();
     distinct(&names, notebook, |a, b| a == b, "give each upstream a name of its own");
     let names = names.into_iter().map(|name| name.value.value.to_string()).collect();
     (upstreams.into_iter().flatten().collect(), names)
+}
+
+/// Whether an upstream is what we ourselves listen at.
+fn leads_to(upstream: &Upstream, own: &Unique<SocketAddr>) -> bool {
+    let own = own.value.value;
+    upstream.address.as_str().parse::<SocketAddr>().is_ok_and(|there| {
+        let here = own.ip() == there.ip() || own.ip().is_unspecified() && there.ip().is_loopback();
+        here && own.port() == there.port() && own.port() != 0
+    })
 }
 
 fn upstream(section: &Section<'_>, folder: &Path, name: Option<Unique<Label>>) -> Option<Upstream> {
@@ -278,6 +320,7 @@ fn log(section: &Section<'_>, folder: &Path) -> Option<Log> {
     let format = section.word("format", |word| match word {
         "auto" => Some(LogFormat::Auto),
         "json" => Some(LogFormat::Json),
+        "logfmt" => Some(LogFormat::Logfmt),
         "human" => Some(LogFormat::Human),
         _ => None,
     });
@@ -295,6 +338,7 @@ fn audit(section: &Section<'_>, folder: &Path, notebook: &Notebook) -> Option<Au
     let log_checkpoints = section.flag("log_checkpoints");
     let segment_bytes = section.number("segment_bytes");
     let segment_age = section.time("segment_age");
+    let reserve_bytes = section.number("reserve_bytes");
     let keep = section.time("keep");
     let keep_bytes = section.number("keep_bytes");
     Some(Audit {
@@ -307,6 +351,7 @@ fn audit(section: &Section<'_>, folder: &Path, notebook: &Notebook) -> Option<Au
         log_checkpoints: log_checkpoints?,
         segment_bytes: segment_bytes?,
         segment_age: segment_age?,
+        reserve_bytes: reserve_bytes?,
         keep,
         keep_bytes,
     })

@@ -17,6 +17,8 @@ const PLAIN_UPSTREAM: &str = "an upstream without a tls table is spoken to in pl
                               accept it";
 const PLAIN_LISTENER: &str = "a listener without a tls table speaks plain HTTP; add [listener.tls], \
                               or write insecure_plain_http = true to say that you accept it";
+const PLAIN_COLLECTOR: &str = "spans would go over the network in plain HTTP; write an https address, \
+                               or insecure_plain_http = true to say that you accept it";
 const PINNED_ONLY: &str = "socket must be there";
 
 const ASIDS: Form = Form::new("an ASID, as in 200000000359", "^[0-9]{12}$");
@@ -36,6 +38,9 @@ const UNIX_SOCKET: Form = Form::new("the absolute path of a Unix socket", "^/");
 const NEIGHBOUR: Form = Form::known("the id of an interaction", "\\S", neighbours);
 
 const WITNESS_URL: Form = Form::new("an https address", "^https?://[^#@]+$");
+const COLLECTOR_URL: Form = Form::new("an address of https or http", "^https?://[^#@]+$");
+const PERCENTAGE: Form =
+    Form::new("a percentage, as in \"0.5%\"", "^[0-9]{1,3}(\\.[0-9]{1,4})? *%$");
 const KEYS_URL: Form = Form::new("an https address", "^https://[^#@]+$");
 const CLAIM: Form = Form::new("the name of a claim, or names joined by dots", "^[!-~]{1,256}$");
 const ALGORITHM: Form =
@@ -75,13 +80,16 @@ pub const GATEWAY: &[Key] = &[
     Key::table("limits", LIMITS, "What a request may be, and how many at once."),
     Key::table("timeouts", TIMEOUTS, "How long anything is waited for."),
     Key { name: "cache", kind: Kind::Table(CACHE), absent: Absent::Means("nothing is kept"), meaning: "Answers that are kept in memory: capability statements and organisations, which hold no patient." },
+    Key::table("gateway", ITSELF, "The gateway as one who asks."),
     Key::table("log", LOG, "The log."),
     Key::table("audit", AUDIT, "The journal of every access. It can't be switched off."),
+    Key { name: "traces", kind: Kind::Table(TRACES), absent: Absent::Means("no spans are made"), meaning: "Spans of requests, for a collector of OpenTelemetry. They name no patient." },
 ];
 
 #[rustfmt::skip]
 const SERVER: &[Key] = &[
     Key::optional("threads", Kind::Number(1, 256), PROCESSORS, "Threads that carry requests."),
+    Key::default("notice", Kind::Time(Duration::ZERO, Duration::from_secs(600)), "\"0s\"", "How long a stopping gateway still takes requests while /readyz is red, so that balancers turn to others first."),
     Key::default("drain", Kind::Time(Duration::ZERO, Duration::from_secs(600)), "\"5s\"", "How long a stopping gateway lets requests finish."),
 ];
 
@@ -243,8 +251,30 @@ const CACHE: &[Key] = &[
 ];
 
 #[rustfmt::skip]
+const ITSELF: &[Key] = &[
+    Key { name: "identity", kind: Kind::Table(IDENTITY), absent: Absent::Means("the gateway asks nothing of its own accord"), meaning: "As which consumer system the gateway asks of its own accord: for answers in memory before they are stale, and for practices' capability statements." },
+];
+
+#[rustfmt::skip]
+const IDENTITY: &[Key] = &[
+    Key::required("asid", Kind::Text(ASIDS), "\"200000000399\"", "the ASID of the gateway itself; a [[consumer]] of the directory has it"),
+    Key::required("iss", Kind::Text(Form::TEXT), "\"https://gateway.example/\"", "its own URL: iss in its tokens, and the start of its own identifier systems"),
+    Key::required("user_id", Kind::Text(Form::TEXT), "\"duty-1\"", "the id of the person who answers for what it asks; GP Connect has no users but persons"),
+    Key::required("family_name", Kind::Text(Form::TEXT), "\"Okafor\"", "the family name of that person"),
+    Key::required("given_name", Kind::Text(Form::TEXT), "\"Ada\"", "the given name of that person"),
+    Key::optional("prefix", Kind::Text(Form::TEXT), "no prefix", "What stands before the name."),
+    Key::optional("sds_user_id", Kind::Text(Form::TEXT), "UNK", "The person's SDS user id."),
+    Key::optional("role_profile", Kind::Text(Form::TEXT), "UNK", "The person's SDS role profile id."),
+    Key::optional("device_id", Kind::Text(Form::TEXT), "its ASID", "The id of the device in its tokens."),
+    Key::default("refresh", Kind::Flag, "true", "Whether answers in memory that consumers have asked for within an hour are asked for anew before they are stale."),
+    Key::default("crawl", Kind::Flag, "true", "Whether each practice is asked for its capability statements."),
+    Key::default("crawl_every", Kind::Time(Duration::from_secs(60), Duration::from_secs(7 * 86_400)), "\"24h\"", "How old what is known of a capability statement gets before it is asked for again."),
+    Key::default("requests_per_minute", Kind::Number(1, 600), "30", "How many requests it sends in a minute at most, over all practices."),
+];
+
+#[rustfmt::skip]
 const LOG: &[Key] = &[
-    Key::default("format", Kind::Word(&["auto", "json", "human"]), "\"auto\"", "\"json\": one object a line; \"human\": for a terminal; \"auto\": human on a terminal, else json."),
+    Key::default("format", Kind::Word(&["auto", "json", "logfmt", "human"]), "\"auto\"", "\"json\": one object a line; \"logfmt\": the same as name=value; \"human\": for a terminal; \"auto\": human on a terminal, else json."),
     Key::optional("file", Kind::Text(FILE), "standard output", "Where the log goes; reopened on SIGHUP."),
 ];
 
@@ -269,6 +299,21 @@ const AUDIT: &[Key] = &[
     Key::default("log_checkpoints", Kind::Flag, "false", "Whether each checkpoint is a line of the log too: for a log that leaves this machine."),
     Key::default("segment_bytes", Kind::Size(1 << 20, 1 << 32), "\"64 MiB\"", "A segment of this size is followed by a new one."),
     Key::default("segment_age", Kind::Time(Duration::from_secs(60), Duration::from_secs(31 * 86_400)), "\"24h\"", "A segment of this age is followed by a new one."),
+    Key::default("reserve_bytes", Kind::Size(1 << 20, 1 << 30), "\"16 MiB\"", "Room on the journal's disk that is kept for how requests under way end when it is full; while there is none, requests are refused."),
     Key::optional("keep", Kind::Time(Duration::from_secs(86_400), Duration::from_secs(36_500 * 86_400)), "nothing is removed for its age", "Whole segments are removed when their last record is older than this, as in \"2555d\"; the journal says so."),
     Key::optional("keep_bytes", Kind::Size(1 << 26, 1 << 50), "nothing is removed for its size", "The oldest segments are removed when all together, as they are on the disk, are larger than this; the journal says so."),
+];
+
+#[rustfmt::skip]
+const TRACES: &[Key] = &[
+    Key::required("endpoint", Kind::Text(COLLECTOR_URL), "\"https://collector.example:4317\"", "where the collector takes OTLP: https, or http; for http/protobuf /v1/traces is added where no path is written. Redirects are not followed"),
+    Key::default("protocol", Kind::Word(&["grpc", "http/protobuf"]), "\"grpc\"", "What is spoken: \"grpc\", usually at port 4317, or \"http/protobuf\", usually at port 4318."),
+    Key::default("ratio", Kind::Text(PERCENTAGE), "\"1%\"", "Of how many requests spans are made, by chance."),
+    Key::default("callers_per_second", Kind::Number(0, 100_000), "10", "Of how many requests a second spans are made because traceparent says that the caller traces them; beyond it, chance decides."),
+    Key::default("slow", Kind::Time(Duration::from_millis(1), Duration::from_secs(600)), "\"1s\"", "A request that takes so long, and had no spans, gets one afterwards, as do those that fail; at most 100 a second."),
+    Key::optional("headers_file", Kind::Text(FILE), "no further headers are sent", "Headers that go with each batch, as name: value, one a line; others must not be able to read it."),
+    Key::optional("authorities", Kind::Text(FILE), "those of the system", "The authorities of the collector's certificate, in PEM."),
+    Key::optional("certificate", Kind::Text(FILE), "none is shown", "The certificate that it knows us by and those that lead to its authority, in PEM."),
+    Key::optional("key", Kind::Text(FILE), "none is shown", "The key of the certificate, in PEM; others must not be able to read it."),
+    Key::optional("insecure_plain_http", Kind::Consent(PLAIN_COLLECTOR), "https, or an address of this machine", "Plain HTTP to a collector beyond this machine."),
 ];

@@ -93,6 +93,15 @@ impl<'a> Section<'a> {
         self.notebook.warn(self.place_of(name), self.path(name), message);
     }
 
+    /// Notes a key that is written without the one that it needs.
+    pub fn both_or_neither(&self, name: &str, other: &str) {
+        for (one, other) in [(name, other), (other, name)] {
+            if self.has(one) && !self.has(other) {
+                self.mistake(one, format!("stands without {other}; write both, or neither"));
+            }
+        }
+    }
+
     fn entry(&self, name: &str) -> Option<&'a Entry<'a>> {
         self.entries.iter().find(|entry| entry.key == name)
     }

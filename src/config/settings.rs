@@ -1,6 +1,6 @@
 //! What an operator wrote, typed. Consumed when the snapshot is built: no request sees it.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{borrow::Cow, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use gpconnect::{
     caching::{Extent, Lifetime, Subject},
@@ -15,9 +15,11 @@ use super::{
     admin::Admin,
     authority::{ServerName, UpstreamAddress},
     finding::{Listed, Located},
+    identity::Identity,
     issuers::IssuerSettings,
     terminator::{ListenerTerminator, UnixSocket},
     tls::{ListenerTls, TlsFile, UpstreamTls},
+    traces::Traces,
     witness::Witness,
 };
 
@@ -48,10 +50,14 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// What is kept in memory.
     pub cache: Cache,
+    /// As whom the gateway asks of its own accord; none: it does not.
+    pub identity: Option<Identity>,
     /// The log.
     pub log: Log,
     /// The journal.
     pub audit: Audit,
+    /// Spans of requests.
+    pub traces: Traces,
 }
 
 /// What is needed to read and check the directory, also when other settings are wrong.
@@ -65,6 +71,8 @@ pub struct Known {
     pub issuers: Vec<KnownIssuer>,
     /// The consumer systems that listeners name, each with the path of its key.
     pub everyone: Vec<(String, Located<Asid>)>,
+    /// The consumer system that the gateway itself is, with the path of its key.
+    pub identity: Option<(String, Located<Asid>)>,
     /// The interactions that this gateway carries.
     pub carried: InteractionSet,
     /// Whether the file could be read to its end: else more may be named there.
@@ -85,6 +93,8 @@ pub struct KnownIssuer {
 pub struct Server {
     /// Threads that carry requests.
     pub threads: usize,
+    /// How long a stopping gateway still takes requests, while it says that it is not ready.
+    pub notice: Duration,
     /// How long a stopping gateway lets requests finish.
     pub drain: Duration,
 }
@@ -156,6 +166,18 @@ impl Upstream {
     /// The host that its certificate must name, for a service root of that host.
     pub fn host<'h>(&'h self, of_root: &'h HostName) -> &'h HostName {
         self.tls.as_ref().and_then(|tls| tls.server_name.as_ref()).unwrap_or(of_root)
+    }
+
+    /// What `Host` says towards a proxy there: the host that its certificate names, which may stand
+    /// behind an address of numbers, and the port unless that goes without saying.
+    pub fn authority(&self) -> Cow<'_, str> {
+        let (host, port) = (self.address.host(), self.address.port());
+        let Some(tls) = &self.tls else {
+            let plain = if port == "80" { host } else { self.address.as_str() };
+            return Cow::Borrowed(plain);
+        };
+        let host = tls.server_name.as_ref().map_or(host, HostName::as_str);
+        if port == "443" { host.into() } else { [host, ":", port].concat().into() }
     }
 }
 
@@ -253,6 +275,8 @@ pub enum LogFormat {
     Auto,
     /// One JSON object a line.
     Json,
+    /// Pairs of a name and a value.
+    Logfmt,
     /// For people.
     Human,
 }
@@ -278,6 +302,8 @@ pub struct Audit {
     pub segment_bytes: usize,
     /// How old a segment grows.
     pub segment_age: Duration,
+    /// How much room is kept for the ends of requests.
+    pub reserve_bytes: usize,
     /// How long segments are kept; none: for ever.
     pub keep: Option<Duration>,
     /// How much of segments is kept; none: all.

@@ -34,6 +34,7 @@ fn defaults_are_as_documented() {
     assert_eq!(mistakes, "");
     let settings = settings.unwrap();
     assert!((1..=16).contains(&settings.server.threads));
+    assert_eq!(settings.server.notice, Duration::ZERO);
     assert_eq!(settings.server.drain, Duration::from_secs(5));
     assert_eq!(settings.observe.address.to_string(), "127.0.0.1:9090");
     assert_eq!(settings.log, Log { format: LogFormat::Auto, file: None });
@@ -123,6 +124,7 @@ fn the_reader_takes_every_key_of_the_table() {
     // A listener speaks TLS, stands behind a terminator, of which there are two kinds, or says what
     // it does without: not all keys can stand beside each other.
     // Keys of issuers are in a file or elsewhere.
+    // The collector of spans is asked over https.
     // Addresses are all the same here: the admin API has one where no listener has.
     let plain = [
         "listener.tls",
@@ -132,6 +134,7 @@ fn the_reader_takes_every_key_of_the_table() {
         "admin.tokens",
         "upstream.tls",
         "issuer.jwks_file",
+        "traces.insecure_",
     ]
     .as_slice();
     let tls = [
@@ -144,6 +147,7 @@ fn the_reader_takes_every_key_of_the_table() {
         "issuer.jwks_u",
         "issuer.jwks_a",
         "issuer.jwks_r",
+        "traces.insecure_",
     ]
     .as_slice();
     let pinned = [
@@ -157,6 +161,7 @@ fn the_reader_takes_every_key_of_the_table() {
         "issuer.jwks_u",
         "issuer.jwks_a",
         "issuer.jwks_r",
+        "traces.insecure_",
     ];
     let socket = [
         "listener.insecure_",
@@ -165,10 +170,12 @@ fn the_reader_takes_every_key_of_the_table() {
         "listener.behind_terminator.certificate",
         "listener.behind_terminator.key",
         "listener.behind_terminator.terminators",
+        "admin.socket",
         "upstream.insecure_",
         "issuer.jwks_u",
         "issuer.jwks_a",
         "issuer.jwks_r",
+        "traces.insecure_",
     ];
     for left_out in [plain, tls, pinned.as_slice(), socket.as_slice()] {
         let mut text = String::new();
@@ -185,7 +192,9 @@ fn the_shipped_file_documents_every_key_with_its_default() {
         let (Kind::Table(keys) | Kind::Tables(keys)) = &section.kind else { panic!() };
         let lines = section_lines(&text, section.name);
         // What need not be there at all is shown as a comment.
-        let is_shown = text.contains(&format!("\n# [[{}]]\n", section.name));
+        let name = section.name;
+        let heads = [format!("\n# [[{name}]]\n"), format!("\n# [{name}]\n")];
+        let is_shown = heads.iter().any(|head| text.contains(head));
         for key in *keys {
             let name = format!("{}.{}", section.name, key.name);
             if let Kind::Table(inner) | Kind::Tables(inner) = &key.kind {
@@ -224,7 +233,8 @@ fn the_shipped_file_documents_every_key_with_its_default() {
 }
 
 fn section_lines<'t>(text: &'t str, name: &str) -> Vec<&'t str> {
-    let heads = [format!("[{name}]"), format!("[[{name}]]"), format!("# [[{name}]]")];
+    let heads = [format!("[{name}]"), format!("[[{name}]]")];
+    let heads = [heads.clone(), heads.map(|head| format!("# {head}"))].concat();
     let from = text.lines().skip_while(|line| heads.iter().all(|head| head != line));
     from.skip(1).take_while(|line| !line.starts_with('[')).collect()
 }
@@ -314,4 +324,36 @@ fn a_variable_that_is_not_utf_8_is_a_mistake() {
     read(document, &environment, Path::new(""), &notebook);
     let mistakes = notebook.into_findings().0.to_string();
     assert_eq!(mistakes, "GPCG__LOG__FILE: log.file: is not UTF-8; write it in UTF-8\n");
+}
+
+/// systemd says only to the service where its credentials are.
+#[test]
+fn credentials_are_found_where_systemd_puts_them() {
+    let witness = "\n[[audit.witness]]\nname = \"w\"\nurl = \"https://w.example/\"\n\
+                   token_file = \"$CREDENTIALS_DIRECTORY/token\"\n";
+    let text = format!(
+        "{LEAST}[audit]\nsigning_key = \"$CREDENTIALS_DIRECTORY/signing.key\"\n\
+         search_key = \"$HOME/search.key\"\n{witness}"
+    );
+    let (settings, mistakes) = gateway(&text, &[("CREDENTIALS_DIRECTORY", "/run/credentials/x")]);
+    assert_eq!(mistakes, "");
+    let audit = settings.unwrap().audit;
+    assert_eq!(audit.signing_key, Path::new("/run/credentials/x/signing.key"));
+    assert_eq!(audit.search_key, Path::new("folder/$HOME/search.key"), "no other variable");
+    let token = audit.witnesses.first().unwrap().token.clone().unwrap();
+    assert_eq!(token, Path::new("/run/credentials/x/token"));
+
+    let (_, mistakes) = gateway(&text, &[]);
+    for place in [
+        "gateway.toml:11: audit.signing_key: is below $CREDENTIALS_DIRECTORY, which is not set",
+        "audit.witness[0].token_file: is below $CREDENTIALS_DIRECTORY",
+    ] {
+        assert!(mistakes.contains(place), "{mistakes}");
+    }
+    let variables = [
+        ("GPCG__AUDIT__SIGNING_KEY", "$CREDENTIALS_DIRECTORY/other.key"),
+        ("CREDENTIALS_DIRECTORY", "/run/credentials/x"),
+    ];
+    let (settings, _) = gateway(&text, &variables);
+    assert_eq!(settings.unwrap().audit.signing_key, Path::new("/run/credentials/x/other.key"));
 }

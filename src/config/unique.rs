@@ -6,6 +6,7 @@ use super::{
     authority::ListenAddress,
     finding::{Located, Notebook},
     section::Section,
+    terminator::UnixSocket,
 };
 
 /// A value that must differ from others, with the path of its key.
@@ -51,4 +52,10 @@ pub(super) fn unique<T: FromStr<Err: Display>>(
 pub(super) fn bound_address(section: &Section<'_>) -> Option<Unique<SocketAddr>> {
     let Located { value: ListenAddress(value), place } = section.text("address")?;
     Some(Unique { key: section.path("address"), value: Located { value, place } })
+}
+
+/// The `socket` that a section listens at.
+pub(super) fn bound_socket(section: &Section<'_>, socket: &UnixSocket) -> Unique<String> {
+    let (key, place) = (section.path("socket"), section.place_of("socket"));
+    Unique { key, value: Located { value: socket.path.display().to_string(), place } }
 }

@@ -42,9 +42,24 @@ impl Url {
         self.0.path_and_query().map_or("/", http::uri::PathAndQuery::as_str)
     }
 
-    fn is_loopback(&self) -> bool {
+    /// Whether it is this machine.
+    pub fn is_loopback(&self) -> bool {
         let host = self.host().trim_start_matches('[').trim_end_matches(']');
         host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+}
+
+impl Url {
+    /// An address of https, or of http wherever it leads.
+    fn of_http(text: &str) -> Option<Self> {
+        let url = Self(text.parse::<Uri>().ok()?);
+        let authority = url.0.authority().map_or("@", http::uri::Authority::as_str);
+        let good = matches!(url.0.scheme_str(), Some("http" | "https"))
+            && !text.contains('#')
+            && !authority.contains('@')
+            && !authority.ends_with(':')
+            && url.0.port_u16() != Some(0);
+        good.then_some(url)
     }
 }
 
@@ -52,15 +67,8 @@ impl FromStr for Url {
     type Err = NotAUrl;
 
     fn from_str(text: &str) -> Result<Self, NotAUrl> {
-        let url = Self(text.parse::<Uri>().or(Err(NotAUrl))?);
-        let authority = url.0.authority().map_or("@", http::uri::Authority::as_str);
-        let is_plain = url.0.scheme_str() == Some("http") && url.is_loopback();
-        let good = (url.is_secure() || is_plain)
-            && !text.contains('#')
-            && !authority.contains('@')
-            && !authority.ends_with(':')
-            && url.0.port_u16() != Some(0);
-        good.then_some(url).ok_or(NotAUrl)
+        let url = Self::of_http(text).ok_or(NotAUrl)?;
+        (url.is_secure() || url.is_loopback()).then_some(url).ok_or(NotAUrl)
     }
 }
 
@@ -105,6 +113,40 @@ impl fmt::Display for KeysUrl {
     }
 }
 
+/// The address of a collector of spans: https, or http wherever it leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CollectorUrl(Url);
+
+/// Why a text was refused as a [`CollectorUrl`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected an address of https or http without user, password or \"#\", as in \
+     \"http://127.0.0.1:4317\""
+)]
+pub struct NotACollectorUrl;
+
+impl FromStr for CollectorUrl {
+    type Err = NotACollectorUrl;
+
+    fn from_str(text: &str) -> Result<Self, NotACollectorUrl> {
+        Url::of_http(text).map(Self).ok_or(NotACollectorUrl)
+    }
+}
+
+impl std::ops::Deref for CollectorUrl {
+    type Target = Url;
+
+    fn deref(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl fmt::Display for CollectorUrl {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +171,8 @@ mod tests {
         ] {
             let read = text.parse::<Url>();
             assert_eq!(read.is_ok(), good, "{text}");
+            let is_http = text.starts_with("http:") && !text.contains('@');
+            assert_eq!(text.parse::<CollectorUrl>().is_ok(), good || is_http, "{text}");
             assert_eq!(
                 text.parse::<KeysUrl>().is_ok(),
                 good && text.starts_with("https"),

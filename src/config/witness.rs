@@ -47,11 +47,7 @@ fn witness(section: &Section<'_>, folder: &Path, name: Option<Label>) -> Option<
     let authorities = file("authorities");
     let (certificate, key) = (file("certificate"), file("key"));
     let token = file("token_file");
-    for (one, other) in [("certificate", "key"), ("key", "certificate")] {
-        if section.has(one) && !section.has(other) {
-            section.mistake(one, format!("stands without {other}; write both, or neither"));
-        }
-    }
+    section.both_or_neither("certificate", "key");
     if url.as_ref().is_some_and(|url| !url.is_secure()) {
         for name in ["authorities", "certificate", "key"] {
             if section.has(name) {

@@ -59,8 +59,9 @@ impl Consumers {
             let interactions = interactions(&record, registry, known);
             let organisation = found.and_then(|index| registry.organisations.get(index));
             let name = organisation.map(|organisation| organisation.name.as_str());
-            let access = access::terms(&record, name.unwrap_or_default(), registry, known);
-            consumers.consumers.extend(consumer(record, interactions, access));
+            let name = name.unwrap_or_default();
+            let access = access::terms(&record, name, registry, known);
+            consumers.consumers.extend(consumer(record, name, interactions, access));
         }
         consumers
     }
@@ -77,6 +78,7 @@ fn interactions(record: &ConsumerRecord, registry: &Registry<'_>, known: &Known)
 
 fn consumer(
     record: ConsumerRecord,
+    organisation_name: &str,
     interactions: InteractionSet,
     access: Option<AccessTerms>,
 ) -> Option<Consumer> {
@@ -87,6 +89,7 @@ fn consumer(
         },
         asid: record.asid?.value,
         organisation: record.organisation?.value,
+        organisation_name: organisation_name.to_owned(),
         party_key: record.party_key.map(|key| key.value),
         host_names: vec![record.host_name?.value],
         interactions,
@@ -113,16 +116,51 @@ impl Consumers {
                 );
                 registry.notebook.mistake(asid.place, path.clone(), message);
             }
-            if registry.is_whole() && !self.asids.contains(&asid.value) {
-                let names = self.asids.iter().map(Asid::as_str);
-                let suggestion = registry.notebook.suggestion(asid.value.as_str(), names);
-                let message = format!(
-                    "no [[consumer]] has asid \"{}\"{}",
-                    asid.value,
-                    or_add(suggestion, self.unread, registry.notebook)
-                );
-                registry.notebook.mistake(asid.place, path.clone(), message);
-            }
+            self.check_registered(path, asid, registry);
+        }
+    }
+
+    /// Notes what keeps the gateway from asking as the consumer system that it says it is.
+    pub(super) fn check_identity(&self, known: &Known, registry: &Registry<'_>) {
+        let Some((path, asid)) = &known.identity else { return };
+        let mistake = |message: &str| {
+            let message = format!("\"{}\" {message}", asid.value);
+            registry.notebook.mistake(asid.place, path.clone(), message);
+        };
+        self.check_registered(path, asid, registry);
+        if let Some((other, _)) = known.everyone.iter().find(|(_, one)| one.value == asid.value) {
+            mistake(&format!(
+                "is also {other}: callers would pass for the gateway; give it a [[consumer]] of its \
+                 own"
+            ));
+        }
+        let system = self.consumers.iter().find(|consumer| consumer.asid == asid.value);
+        let Some(system) = system else { return };
+        if system.access.is_some() {
+            mistake(
+                "sends access tokens, and nobody issues any to the gateway; give it a [[consumer]] \
+                 with token = \"gpconnect\"",
+            );
+        }
+        if !system.interactions.iter().any(|id| id.row().kept.is_some()) {
+            mistake(
+                "may send nothing that is kept in memory; add \"fhir:rest:read:metadata-1\" and \
+                 others to the interactions of its [[consumer]]",
+            );
+        }
+    }
+
+    /// Notes a system that gateway.toml names and that is not here.
+    fn check_registered(&self, path: &str, asid: &Located<Asid>, registry: &Registry<'_>) {
+        if registry.is_whole() && !self.asids.contains(&asid.value) {
+            let names = self.asids.iter().map(Asid::as_str);
+            let suggestion = registry.notebook.suggestion(asid.value.as_str(), names);
+            let message = format!(
+                "no [[consumer]] has asid \"{}\"{}",
+                asid.value,
+                or_add(suggestion, self.unread, registry.notebook)
+            );
+            registry.notebook.mistake(asid.place, path.to_owned(), message);
         }
     }
 }

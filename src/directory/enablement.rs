@@ -52,8 +52,11 @@ impl<'a> Switchboard<'a> {
             self.note_second(spot, mention);
             for organisation in self.groups.each(mention) {
                 if let Some(practice) = practices.of_mut(organisation) {
-                    practice.enablement =
-                        Enablement { gp_connect: record.gp_connect, capabilities };
+                    practice.enablement = Enablement {
+                        gp_connect: record.gp_connect,
+                        capabilities,
+                        never_kept: !record.cache,
+                    };
                 }
             }
         }

@@ -136,4 +136,5 @@ const ENABLEMENT: &[Key] = &[
     Key::required("practices", Kind::List(MEMBER, false), "[\"group:north\"]", "the practices whose switches these are; each practice once"),
     Key::default("gp_connect", Kind::Flag, "false", "GP Connect as a whole. Foundations have no other switch."),
     Key::default("capabilities", Kind::List(SWITCH, true), "[]", "The capabilities that are on, if GP Connect is."),
+    Key::default("cache", Kind::Flag, "true", "Whether answers of these practices may be kept in memory, where [cache] in gateway.toml keeps any."),
 ];

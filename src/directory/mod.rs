@@ -72,6 +72,7 @@ impl Directory {
         let mut practices = Practices::new(records.providers, &registry, known);
         let consumers = Consumers::new(records.consumers, &registry, known);
         consumers.check_everyone(known, &registry);
+        consumers.check_identity(known, &registry);
         Switchboard::new(&registry, &groups).set_all(&records.enablements, &mut practices);
         let parties = Parties {
             registry: &registry,

@@ -99,6 +99,7 @@ pub(super) struct EnablementRecord {
     pub(super) practices: Vec<Listed<Member>>,
     pub(super) gp_connect: bool,
     pub(super) capabilities: Vec<Listed<Switch>>,
+    pub(super) cache: bool,
 }
 
 /// All sections of all files, in their order.
@@ -215,6 +216,7 @@ fn enablement(section: &Section<'_>, index: usize) -> EnablementRecord {
         practices: section.list("practices").unwrap_or_default(),
         gp_connect: section.flag("gp_connect").unwrap_or_default(),
         capabilities: section.list("capabilities").unwrap_or_default(),
+        cache: section.flag("cache").unwrap_or(true),
     }
 }
 

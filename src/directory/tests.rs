@@ -25,6 +25,7 @@ fn known() -> Known {
             issuer("region", Confirmation::WhenPresent),
         ],
         everyone: Vec::new(),
+        identity: None,
         carried: InteractionSet::of_1_2_7().iter().chain([InteractionId::ReadBinary]).collect(),
         whole: true,
     }

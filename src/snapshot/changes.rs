@@ -91,6 +91,7 @@ fn restart_needed(old: &Startup, new: &Startup) -> Vec<&'static str> {
         ("log", old.log != new.log),
         ("audit", old.audit != new.audit),
         ("cache.bytes", old.cache_bytes != new.cache_bytes),
+        ("traces", old.collector != new.collector),
     ];
     sections.into_iter().filter(|(_, changed)| *changed).map(|(section, _)| section).collect()
 }

@@ -9,7 +9,7 @@ use std::{
 use arc_swap::{ArcSwap, Guard};
 use gpconnect::policy::Policy;
 
-use super::{Access, Changes, Entrance, Snapshot, Switch, Switches};
+use super::{Access, Changes, Entrance, Snapshot, Switch, Switchable, Switches};
 use crate::config::{Environment, Finding, Mistakes, Origin, Warnings};
 
 /// The snapshot that new requests take.
@@ -32,8 +32,11 @@ impl Current {
     /// Everything that is wrong in any of the files or in the environment.
     pub fn open(path: &Path, environment: Environment) -> Result<(Self, Warnings), Mistakes> {
         let (mut snapshot, warnings) = Snapshot::load(path, &environment)?;
-        let switches = Switches::open(&snapshot.startup.admin.state);
-        let switches = switches.map_err(|why| mistake(path, why))?;
+        let switches = kept_switches(path, &snapshot).map_err(|finding| {
+            let mut mistakes = Mistakes::default();
+            mistakes.extend([finding]);
+            mistakes
+        })?;
         snapshot.policy = switched(&snapshot.policy, &switches);
         let current = Self {
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -92,19 +95,28 @@ impl Current {
         self.switches.load().counts()
     }
 
-    /// Keeps `all` as what is switched off, durably, and puts it into use. It writes a file: not for
-    /// a thread that carries requests.
+    /// Keeps `all` as what is switched off, durably, and puts it into use as a snapshot of its own.
+    /// `prepare` sees that before any request does, and what was switched off or on by it. It writes
+    /// a file: not for a thread that carries requests.
     ///
     /// # Errors
     ///
     /// When they can't be kept; what was switched off is then as it was.
-    pub fn switch(&self, all: Vec<Switch>) -> io::Result<()> {
+    pub fn switch(
+        &self,
+        all: Vec<Switch>,
+        prepare: impl FnOnce(&Snapshot, &[Switchable]),
+    ) -> io::Result<()> {
         let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let changed = Switches { all, ..Switches::clone(&self.switches.load()) };
+        let before = self.switches.load();
+        let changed = Switches { all, ..Switches::clone(&before) };
         changed.save()?;
         let old = self.load();
         let policy = switched(&old.policy, &changed);
-        self.snapshot.store(Arc::new(Snapshot { policy, ..Snapshot::clone(&old) }));
+        let generation = old.generation + 1;
+        let new = Arc::new(Snapshot { generation, policy, ..Snapshot::clone(&old) });
+        prepare(&new, &changed.unlike(&before));
+        self.snapshot.store(new);
         self.switches.store(Arc::new(changed));
         Ok(())
     }
@@ -114,16 +126,17 @@ fn switched(policy: &Policy, switches: &Switches) -> Policy {
     policy.clone().with_switched_off(switches.resolve(policy))
 }
 
-/// What keeps a configuration from being used although it is right.
-fn mistake(path: &Path, why: String) -> Mistakes {
-    let mut mistakes = Mistakes::default();
-    mistakes.extend([Finding {
+/// What was switched off while a gateway ran, kept where the configuration at `path` says.
+///
+/// # Errors
+/// What is wrong with the file: it keeps the gateway from starting.
+pub fn kept_switches(path: &Path, snapshot: &Snapshot) -> Result<Switches, Finding> {
+    Switches::open(&snapshot.startup.admin.state).map_err(|message| Finding {
         origin: Origin::File(path.display().to_string()),
         line: None,
         key: Some(String::from("admin.state")),
-        message: why,
-    }]);
-    mistakes
+        message,
+    })
 }
 
 /// One entrance for each listener that runs, in the order in which they run. One whose kind

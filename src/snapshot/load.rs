@@ -10,7 +10,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::Serialize;
 
 use super::{
-    Access, Bound, Entrance, Snapshot, Startup,
+    Access, Bound, Entrance, Identity, Snapshot, Startup,
     secure::{self, Opened, Secure},
     tokens::Tokens,
 };
@@ -79,6 +79,7 @@ fn load(
     let secure = secure::open(&settings, notebook);
     let issuers = secure::issuers(&settings, notebook);
     let tokens = secure::tokens(&settings, notebook);
+    secure::collector(&settings, notebook)?;
     Some(build(settings, secure?, (issuers?, tokens?), directory, known.carried, sources))
 }
 
@@ -114,6 +115,7 @@ fn build(
     let policy = Policy::new(practices, consumers, agreements, carried)
         .with_nhs_numbers_checked(settings.check_nhs_numbers)
         .with_issuers(settings.issuers.into_iter().map(|one| one.issuer).collect());
+    let identity = settings.identity.and_then(|own| Identity::new(own, &policy, &organisations));
     let listeners = &settings.listeners;
     Snapshot {
         generation: 1,
@@ -130,6 +132,7 @@ fn build(
             log: settings.log,
             audit: settings.audit,
             cache_bytes: settings.cache.bytes,
+            collector: settings.traces.collector,
         },
         policy,
         tokens,
@@ -140,6 +143,8 @@ fn build(
         limits: settings.limits,
         timeouts: settings.timeouts,
         cache: settings.cache,
+        identity,
+        sampling: settings.traces.sampling,
         organisations,
         loaded_at: SystemTime::now(),
         sources,

@@ -7,6 +7,7 @@
 
 mod changes;
 mod current;
+mod identity;
 mod load;
 mod lookup;
 mod secure;
@@ -15,7 +16,7 @@ mod switches;
 mod tests;
 mod tokens;
 
-use std::{path::PathBuf, sync::Arc, time::SystemTime};
+use std::{fs, path::PathBuf, sync::Arc, time::SystemTime};
 
 use gpconnect::{
     names::OdsCode,
@@ -25,16 +26,18 @@ use gpconnect::{
 
 use crate::{
     config::{
-        Admin, Audit, Cache, Key, Limits, ListenAt, Log, Observe, Server, ServerName, Timeouts,
-        Upstream,
+        Admin, Audit, Cache, Collector, Key, Limits, ListenAt, Log, Observe, Sampling, Server,
+        ServerName, Timeouts, Upstream,
     },
     directory::Organisation,
     issuers::Issuers,
+    telemetry::InUse,
     tls::{ClientTls, ServerTls, TerminatorTls},
 };
 
 pub use changes::{Changes, moved};
-pub use current::Current;
+pub use current::{Current, kept_switches};
+pub use identity::Identity;
 #[cfg(test)]
 pub(crate) use load::check_on;
 pub use load::{Check, check};
@@ -65,6 +68,10 @@ pub struct Snapshot {
     pub timeouts: Timeouts,
     /// What is kept in memory.
     pub cache: Cache,
+    /// As whom the gateway asks of its own accord; none: it does not.
+    pub identity: Option<Arc<Identity>>,
+    /// Of which requests spans are made.
+    pub sampling: Sampling,
     /// Every organisation with its name.
     pub organisations: Vec<Organisation>,
     /// Who may call the admin API over TCP.
@@ -91,6 +98,18 @@ impl Snapshot {
     /// What requests at the listener of this place are judged by.
     pub fn entrance(&self, listener: usize) -> Option<&Entrance> {
         self.listeners.get(listener)
+    }
+
+    /// What metrics tell of it. It looks at files: not for a thread that carries requests.
+    pub fn in_use(&self) -> InUse<'_> {
+        let changed = |file: &PathBuf| fs::metadata(file).and_then(|file| file.modified()).ok();
+        InUse {
+            generation: self.generation,
+            policy: &self.policy,
+            upstreams: &self.upstreams,
+            limits: self.limits,
+            directory_changed: self.sources.iter().skip(1).filter_map(changed).max(),
+        }
     }
 
     /// An organisation by its code.
@@ -160,6 +179,8 @@ pub struct Startup {
     pub audit: Audit,
     /// What answers in memory may take.
     pub cache_bytes: usize,
+    /// Who takes spans.
+    pub collector: Option<Collector>,
 }
 
 /// What is fixed of a listener.

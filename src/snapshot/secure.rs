@@ -13,6 +13,7 @@ use crate::{
     },
     issuers::Issuers,
     tls::{ClientTls, Fault, Material, Renewable, ServerTls, TerminatorTls, warning},
+    traces,
 };
 
 /// Beside each listener and each upstream its TLS, where it has any.
@@ -79,6 +80,17 @@ pub(super) fn tokens(settings: &Settings, notebook: &Notebook) -> Option<Tokens>
     };
     let problem = |why| notebook.mistake(*place, key.clone(), format!("{} {why}", path.display()));
     Tokens::open(path).map_err(problem).ok()
+}
+
+/// Whether the files of the collector of spans can be used; none when one can't.
+pub(super) fn collector(settings: &Settings, notebook: &Notebook) -> Option<()> {
+    let fault = settings.traces.collector.as_ref().and_then(traces::fault);
+    let Some(traces::Fault { key, problem }) = fault else { return Some(()) };
+    let key = format!("traces.{key}");
+    let file = settings.traces.files.iter().find(|file| file.key == key);
+    let place = file.map_or(settings.traces.place, |file| file.place);
+    notebook.mistake(place, key, problem);
+    None
 }
 
 /// Warns of the names under which a listener is called that its certificate does not name.

@@ -19,7 +19,7 @@ use gpconnect::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{config::read_file, telemetry::Asked};
+use crate::{cache::Reach, config::read_file, telemetry::Asked};
 
 /// The name of the file in the folder of what outlives a restart.
 const FILE: &str = "switches.json";
@@ -131,6 +131,21 @@ impl SwitchableText {
     }
 }
 
+impl SwitchableText {
+    /// What it names, with the names.
+    pub fn members(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let Self { practice, capability, consumer, interaction } = self;
+        [
+            ("practice", practice),
+            ("capability", capability),
+            ("consumer", consumer),
+            ("interaction", interaction),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+    }
+}
+
 impl From<Switchable> for SwitchableText {
     fn from(what: Switchable) -> Self {
         let none = Self::default();
@@ -175,6 +190,24 @@ impl Switchable {
                 policy.find_consumer(*asid).map(|(index, _)| Switched::Consumer(index))
             }
             Self::Interaction(id) => Some(Switched::Interaction(*id)),
+        }
+    }
+
+    /// The answers in memory that it is about. A consumer has none of its own.
+    pub fn reaches<'p>(&self, policy: &'p Policy) -> Vec<Reach<'p>> {
+        let roots = |code: &OdsCode, is_meant: &dyn Fn(Capability) -> bool| {
+            let practice = policy.find_practice(*code).map(|(_, practice)| practice);
+            let endpoints = practice.into_iter().flat_map(|practice| practice.endpoints.iter());
+            let meant = endpoints.filter(|(capability, _)| is_meant(*capability));
+            let mut roots: Vec<_> = meant.map(|(_, endpoint)| &endpoint.service_root).collect();
+            roots.dedup();
+            roots.into_iter().map(Reach::Root).collect()
+        };
+        match self {
+            Self::Practice(code) => roots(code, &|_| true),
+            Self::Capability(code, capability) => roots(code, &|one| one == *capability),
+            Self::Consumer(_) => Vec::new(),
+            Self::Interaction(id) => vec![Reach::Interaction(*id)],
         }
     }
 
@@ -249,6 +282,14 @@ impl Switches {
         let named = self.all.iter().filter_map(|switch| switch.off.read().ok());
         named.filter_map(|what| what.find(policy)).for_each(|switched| off.add(switched));
         off
+    }
+
+    /// What of it `other` has not, and the other way round.
+    pub(super) fn unlike(&self, other: &Self) -> Vec<Switchable> {
+        let has = |switches: &Self, id: &str| switches.all.iter().any(|switch| switch.id == id);
+        let more = self.all.iter().filter(|switch| !has(other, &switch.id));
+        let less = other.all.iter().filter(|switch| !has(self, &switch.id));
+        more.chain(less).filter_map(|switch| switch.off.read().ok()).collect()
     }
 
     /// How many there are of each kind.
