@@ -20,8 +20,8 @@ use crate::{
 
 /// Check the configuration without starting anything.
 ///
-/// Reads gateway.toml, the directory files that it names and the environment, as serve would, and
-/// prints each mistake, then each warning: file, line, key, what is wrong and what to do.
+/// Reads gateway.toml, the files that it names, what was switched off while a gateway ran, and the
+/// environment, as serve would, and prints each mistake, then each warning: file, line, key, what is wrong and what to do.
 ///
 /// Exit code: 0 when the configuration can be used, 1 when it has mistakes, 2 when the file can't
 /// be opened.
@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Ended {
     let check = match load(&arguments.config) {
-        Ok(check) => with_journal(&arguments.config, check),
+        Ok(check) => with_files(&arguments.config, check),
         Err(fault) => return unopened(&arguments.config, &fault),
     };
     let ended = ended(&check);
@@ -61,10 +61,11 @@ pub(super) fn load(path: &Path) -> io::Result<Check> {
     Ok(snapshot::check(path, &Environment::new(std::env::vars_os())))
 }
 
-/// The same with what is wrong with the keys of the journal.
-fn with_journal(path: &Path, mut check: Check) -> Check {
+/// The same with what is wrong with the keys of the journal, and with what was switched off.
+fn with_files(path: &Path, mut check: Check) -> Check {
     if let Some(snapshot) = check.snapshot.take() {
-        let (mistakes, warnings) = audit::findings(path, &snapshot.startup.audit);
+        let (mut mistakes, warnings) = audit::findings(path, &snapshot.startup.audit);
+        mistakes.extend(snapshot::kept_switches(path, &snapshot).err());
         check.snapshot = mistakes.is_empty().then_some(snapshot);
         check.mistakes.extend(mistakes);
         check.warnings.extend(warnings);

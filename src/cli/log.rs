@@ -81,6 +81,7 @@ pub(crate) fn open(settings: &Log) -> io::Result<Opened> {
     let colour = terminal && std::env::var_os("NO_COLOR").is_none();
     let style = match settings.format {
         LogFormat::Json => Style::Json,
+        LogFormat::Logfmt => Style::Logfmt,
         LogFormat::Human => Style::Human { colour },
         LogFormat::Auto if terminal => Style::Human { colour },
         LogFormat::Auto => Style::Json,
@@ -93,14 +94,14 @@ pub(crate) fn open(settings: &Log) -> io::Result<Opened> {
 
 /// The engine's own lines only when something is wrong: at lower levels it prints whole heads.
 fn events(sink: &LogSink, style: Style) -> Levels {
-    let writer = SinkWriter(sink.clone());
+    let writer = SinkWriter { sink: sink.clone(), logfmt: style == Style::Logfmt };
     let make = move || writer.clone();
     let (filter, levels) = Levels::new();
     let registry = tracing_subscriber::registry().with(filter);
     let layer = tracing_subscriber::fmt::layer().with_writer(make).with_target(false);
     // A second gateway in one process (tests, the demo) shares the first one's subscriber.
     match style {
-        Style::Json => registry.with(layer.json().flatten_event(true)).try_init(),
+        Style::Json | Style::Logfmt => registry.with(layer.json().flatten_event(true)).try_init(),
         Style::Human { colour } => registry.with(layer.with_ansi(colour)).try_init(),
     }
     .unwrap_or_default();

@@ -8,12 +8,16 @@
 mod admin;
 mod aliases;
 mod audit;
+mod cache;
+mod capabilities;
 mod check;
 mod completions;
+mod conformance;
 mod demo;
 mod directory;
 mod explain;
 mod log;
+mod manager;
 mod moment;
 mod offices;
 mod output;
@@ -24,6 +28,7 @@ mod serve;
 mod signals;
 mod simulate;
 mod start;
+mod stop;
 mod switch;
 mod token;
 
@@ -45,8 +50,11 @@ struct Arguments {
 enum Command {
     Admin(admin::Arguments),
     Audit(audit::Arguments),
+    Cache(cache::Arguments),
+    Capabilities(capabilities::Arguments),
     Check(check::Arguments),
     Completions(completions::Arguments),
+    Conformance(conformance::Arguments),
     Demo(demo::Arguments),
     Directory(directory::Arguments),
     Explain(Box<explain::Arguments>),
@@ -84,8 +92,11 @@ pub fn run() -> ExitCode {
     let ended = match Arguments::parse().command {
         Command::Admin(arguments) => admin::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
+        Command::Cache(arguments) => cache::run(&arguments),
+        Command::Capabilities(arguments) => capabilities::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
+        Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Directory(arguments) => directory::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),

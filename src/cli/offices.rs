@@ -10,7 +10,7 @@ use super::{
     start::{NotStarted, listen},
 };
 use crate::{
-    admin::{self, Api, Door, Listening},
+    admin::{self, Api, Door, Governed, Listening},
     audit::{
         Journal,
         signpost::{self, Signpost},
@@ -104,10 +104,10 @@ pub(super) fn api(
     startup: &Startup,
     addresses: &[String],
 ) -> Api {
-    let Shared { current, telemetry, health, journal, .. } = reloader.shared.clone();
+    let Shared { current, telemetry, health, journal, cache, .. } = reloader.shared.clone();
     let (reloader, listeners) = (reloader.clone(), listening(startup, addresses));
-    let reload = Box::new(move || reloader.reload());
-    Api::new(current, telemetry, health, journal, levels, listeners, reload)
+    let governed = Governed { current, telemetry, health, journal, levels, cache, listeners };
+    Api::new(governed, Box::new(move || reloader.reload()))
 }
 
 fn listening(startup: &Startup, addresses: &[String]) -> Vec<Listening> {

@@ -175,6 +175,12 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|letter| if harmless(letter) { letter } else { '\u{fffd}' }).collect()
 }
 
+/// A cell of CSV: what a spreadsheet would take for a formula, and somebody else may have written,
+/// gets an apostrophe before it, which spreadsheets don't show.
+pub(crate) fn harmless(text: String) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{text}") } else { text }
+}
+
 /// `1 mistake`, `2 mistakes`.
 pub(crate) fn counted(count: usize, word: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
@@ -199,6 +205,15 @@ mod tests {
     #[test]
     fn nothing_steers_the_terminal() {
         assert_eq!(printable("a\u{1b}[31mb\tc\nd\r"), "a\u{fffd}[31mb\tc\nd\u{fffd}");
+    }
+
+    #[test]
+    fn nothing_is_a_formula() {
+        for (text, expected) in
+            [("=1", "'=1"), ("+1", "'+1"), ("-1", "'-1"), ("@a", "'@a"), ("a=1", "a=1"), ("", "")]
+        {
+            assert_eq!(harmless(text.into()), expected);
+        }
     }
 
     #[test]

@@ -41,7 +41,9 @@ impl Reloader {
         match &reloaded {
             Ok((changes, warnings)) => {
                 let snapshot = self.shared.current.load();
-                metrics.snapshot(snapshot.generation, &snapshot.policy);
+                metrics.snapshot(&snapshot.in_use());
+                let practices = snapshot.policy.practices().len();
+                self.shared.health.load(snapshot.generation, practices);
                 for warning in warnings.iter() {
                     warn!("{warning}");
                 }

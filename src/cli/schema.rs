@@ -6,9 +6,10 @@ use super::{
     Ended,
     output::{complain, print_json},
 };
-use crate::{audit::record::SCHEMA, snapshot::schemas};
+use crate::{admin::description, audit::record::SCHEMA, snapshot::schemas};
 
-/// Print the JSON Schema of the configuration, for editors, or of a record of the audit journal.
+/// Print the JSON Schema of the configuration, for editors, or of a record of the audit journal, or
+/// the description of the admin API.
 ///
 /// Example: gpconnect-gateway schema directory > directory.schema.json
 #[derive(Debug, Args)]
@@ -27,6 +28,8 @@ enum Of {
     Directory,
     /// A record of the audit journal.
     Audit,
+    /// The admin API, in OpenAPI 3.1.
+    Admin,
 }
 
 impl Of {
@@ -35,6 +38,7 @@ impl Of {
             Self::Gateway => "gateway",
             Self::Directory => "directory",
             Self::Audit => "audit",
+            Self::Admin => "admin",
         }
     }
 }
@@ -50,10 +54,13 @@ pub(crate) fn run(arguments: &Arguments) -> Ended {
 }
 
 fn schema(of: Of) -> Option<serde_json::Value> {
-    if matches!(of, Of::Audit) {
-        return serde_json::from_str(SCHEMA).ok();
+    match of {
+        Of::Audit => serde_json::from_str(SCHEMA).ok(),
+        Of::Admin => Some(description()),
+        Of::Gateway | Of::Directory => {
+            schemas().into_iter().find(|(name, _)| *name == of.name()).map(|(_, schema)| schema)
+        }
     }
-    schemas().into_iter().find(|(name, _)| *name == of.name()).map(|(_, schema)| schema)
 }
 
 #[cfg(test)]
@@ -68,5 +75,6 @@ mod tests {
             let schema = schema(of).unwrap();
             assert!(schema["properties"][key].is_object(), "{}", of.name());
         }
+        assert!(schema(Of::Admin).unwrap()["paths"]["/v1/status"].is_object());
     }
 }

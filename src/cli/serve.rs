@@ -5,7 +5,7 @@ use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
 use clap::Args;
 use tracing::{info, warn};
 
-use super::{Ended, audit, log, signals::Signals, start::Running};
+use super::{Ended, audit, log, manager, signals::Signals, start::Running};
 use crate::{
     config::Environment,
     snapshot::Current,
@@ -15,7 +15,8 @@ use crate::{
 /// Run the gateway.
 ///
 /// SIGHUP reads the configuration again: it takes effect when all of it is right, else what runs
-/// stays. SIGTERM and SIGINT let requests under way finish, for at most `server.drain`.
+/// stays. SIGTERM and SIGINT turn /readyz red, for `server.notice`, then let requests under way
+/// finish, for at most `server.drain`. systemd is told of all this when it asks (Type=notify).
 ///
 /// Example: gpconnect-gateway serve --config /etc/gpconnect-gateway/gateway.toml
 #[derive(Debug, Args)]
@@ -48,7 +49,7 @@ fn serve(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         warn!("{warning}");
     }
     let telemetry = Arc::new(Telemetry::new(Metrics::new()?, log.sink.clone(), log.style));
-    let signals = Signals::heed()?;
+    let mut signals = Signals::heed()?;
     let running = Running::start(current, telemetry, Arc::clone(&log.levels))?;
     for (listener, address) in snapshot.startup.listeners.iter().zip(&running.addresses) {
         info!(listener = listener.name, tls = listener.secure, %address, "taking requests");
@@ -63,12 +64,19 @@ fn serve(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         info!(%address, "admin API");
     }
     drop(snapshot);
+    manager::ready(&running.shared);
+    running.report();
     signals.wait(|| {
+        manager::reloading();
         log.reopen();
         running.reload();
+        manager::ready(&running.shared);
         ControlFlow::Continue(())
     });
-    info!("stopping: requests under way may finish");
+    let notice = running.leave();
+    manager::stopping(&running.shared);
+    info!(notice_s = notice.as_secs_f64(), "stopping: requests under way may finish");
+    signals.pause(notice);
     let cut = running.stop();
     if cut > 0 {
         warn!(cut, "stopped before all requests had finished");

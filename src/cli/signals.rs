@@ -1,6 +1,6 @@
 //! The signals that end a command, or tell it something.
 
-use std::{io, ops::ControlFlow};
+use std::{io, ops::ControlFlow, time::Duration};
 
 use tokio::{
     runtime::{Builder, Runtime},
@@ -31,7 +31,7 @@ impl Signals {
     }
 
     /// Waits for SIGTERM or SIGINT, calling `hung_up` on each SIGHUP, which may end the wait too.
-    pub(super) fn wait(mut self, hung_up: impl Fn() -> ControlFlow<()>) {
+    pub(super) fn wait(&mut self, hung_up: impl Fn() -> ControlFlow<()>) {
         self.runtime.block_on(async {
             loop {
                 tokio::select! {
@@ -39,6 +39,17 @@ impl Signals {
                     _ = self.interrupt.recv() => return,
                     _ = self.hang_up.recv() => if hung_up().is_break() { return },
                 }
+            }
+        });
+    }
+
+    /// Waits for this long; a further SIGTERM or SIGINT ends it.
+    pub(super) fn pause(&mut self, longest: Duration) {
+        self.runtime.block_on(async {
+            tokio::select! {
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
+                () = tokio::time::sleep(longest) => {}
             }
         });
     }

@@ -1,4 +1,5 @@
-//! A running gateway: sockets, services and background work put together, and taken apart again.
+//! A running gateway: sockets, services and background work put together. [`super::stop`] takes them
+//! apart again.
 
 use std::{
     io,
@@ -18,12 +19,13 @@ use pingora::{
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 use tokio::{
-    runtime::{Builder, Runtime},
+    runtime::{Builder, Handle, Runtime},
     sync::watch,
 };
 use tracing::warn;
 
 use super::{
+    manager,
     offices::{self, Offices},
     reload::Reloader,
 };
@@ -31,10 +33,11 @@ use crate::{
     admin::Observe,
     audit::{self, Journal, keys::Keys, signpost::Signpost},
     cache::Cache,
-    config::{ListenAt, UnixSocket},
+    config::{Audit, Collector, ListenAt, Server, UnixSocket},
     proxy::{self, Addresses, BoxFuture, Caller, LocalSocket, NoSocket, Shared, SocketFile},
     snapshot::{Bound, Current, Snapshot},
     telemetry::{Health, Levels, Telemetry},
+    traces::{self, Traces},
 };
 
 /// How many callers may wait to be accepted.
@@ -45,8 +48,6 @@ const POOL: usize = 1_024;
 const LOOKUPS: Duration = Duration::from_secs(30);
 /// How often finished requests are counted, of which a queue holds some thousands.
 const COUNTS: Duration = Duration::from_millis(250);
-/// How often a stop looks whether requests are still under way.
-const POLL: Duration = Duration::from_millis(20);
 
 /// Why a gateway did not start.
 #[derive(Debug, Error)]
@@ -77,6 +78,9 @@ pub enum NotStarted {
     /// There is no journal to put accesses down in.
     #[error(transparent)]
     Audit(#[from] audit::NotOpened),
+    /// There is no way to the collector of spans.
+    #[error(transparent)]
+    Traces(#[from] traces::Fault),
 }
 
 /// A gateway that takes requests. Dropping it without [`Running::stop`] cuts what is under way.
@@ -89,14 +93,16 @@ pub struct Running {
     pub admin: Vec<String>,
     /// What all parts share.
     pub shared: Shared,
-    stop: watch::Sender<bool>,
-    carrying: Runtime,
-    observing: Runtime,
+    pub(super) server: Server,
+    pub(super) stop: watch::Sender<bool>,
+    pub(super) carrying: Runtime,
+    pub(super) observing: Runtime,
+    /// Metrics and health are there until this says so.
+    pub(super) observed: watch::Sender<bool>,
     reloader: Reloader,
-    drain: Duration,
     /// Removed when it ends.
-    sockets: Vec<SocketFile>,
-    signpost: Option<Signpost>,
+    pub(super) sockets: Vec<SocketFile>,
+    pub(super) signpost: Option<Signpost>,
 }
 
 impl Running {
@@ -112,7 +118,11 @@ impl Running {
         let snapshot = current.load();
         let startup = &snapshot.startup;
         let configuration = Arc::new(engine(startup.server.threads));
-        let shared = share(current, &snapshot, telemetry, &configuration)?;
+        let carrying = runtime("proxy", startup.server.threads)?;
+        let observing = runtime("observe", 1)?;
+        let traces = send_traces(startup.collector.as_ref(), &telemetry, observing.handle())?;
+        let shared = share(current, &snapshot, telemetry, traces, &configuration)?;
+        shared.journal.wake_on(carrying.handle());
         let mut fds = Fds::new();
         let doors = Doors::open(&startup.listeners, &configuration, &shared, &mut fds)?;
         let observe = bind(startup.observe.address, "observe.address", &mut fds)?;
@@ -124,8 +134,6 @@ impl Running {
         let mut observer = Service::new("observe".to_owned(), HttpServer::new_app(app));
         observer.add_tcp(&observe.to_string());
 
-        let carrying = runtime("proxy", startup.server.threads)?;
-        let observing = runtime("observe", 1)?;
         let (stop, stopping) = watch::channel(false);
         let fds: ListenFds = Arc::new(Mutex::new(fds));
         observing.block_on(shared.addresses.refresh(&snapshot));
@@ -135,16 +143,20 @@ impl Running {
         for serve in doors.serve {
             carrying.spawn(serve(Arc::clone(&fds), stopping.clone()));
         }
-        let observed = stopping.clone();
-        observing.spawn(async move { observer.start_service(Some(fds), observed, 1).await });
+        let (own, carries) = (shared.clone(), carrying.handle().clone());
+        observing.spawn(proxy::ask_of_own_accord(own, carries, stopping.clone()));
+        let (observed, ending) = watch::channel(false);
+        observing.spawn(async move { observer.start_service(Some(fds), ending, 1).await });
         let reloader = Reloader { shared: shared.clone(), observing: observing.handle().clone() };
         let api = offices::api(&reloader, levels, startup, &doors.addresses);
         offices.serve(api, observing.handle(), &stopping);
         observing.spawn(count_traffic(Arc::clone(&shared.telemetry)));
-        let generation = snapshot.generation;
-        shared.journal.event("start", &format!("requests are taken, generation {generation}"));
+        let (generation, kept) = (snapshot.generation, kept(&startup.audit));
+        let note = format!("requests are taken, generation {generation}; records are kept {kept}");
+        shared.journal.event("start", &note);
+        shared.health.load(generation, snapshot.policy.practices().len());
         shared.health.serve();
-        let drain = startup.server.drain;
+        let server = startup.server;
         let Doors { addresses, mut sockets, .. } = doors;
         sockets.extend(offices.sockets);
         Ok(Self {
@@ -152,11 +164,12 @@ impl Running {
             observe,
             admin: offices.addresses,
             shared,
+            server,
             stop,
             carrying,
             observing,
+            observed,
             reloader,
-            drain,
             sockets,
             signpost: offices.signpost,
         })
@@ -168,28 +181,20 @@ impl Running {
         drop(self.reloader.reload());
     }
 
-    /// Takes no new connections, lets requests under way finish for at most the drain time, then
-    /// ends. Returns how many were cut.
-    pub fn stop(self) -> i64 {
-        let in_flight = &self.shared.telemetry.metrics.in_flight;
-        self.shared.health.drain();
-        // Nobody listens any more when every service has ended by itself; that is fine.
-        self.stop.send_replace(true);
-        drop((self.sockets, self.signpost));
-        let wait = async {
-            while in_flight.get() > 0 {
-                tokio::time::sleep(POLL).await;
-            }
-        };
-        let drained =
-            self.observing.block_on(async { tokio::time::timeout(self.drain, wait).await });
-        let cut = if drained.is_ok() { 0 } else { in_flight.get() };
-        self.carrying.shutdown_timeout(POLL);
-        self.observing.shutdown_timeout(POLL);
-        self.shared.journal.event("stop", &format!("stopped, {cut} requests were cut"));
-        self.shared.journal.close();
-        cut
+    /// Tells systemd again and again how it fares, and that it works.
+    pub(super) fn report(&self) {
+        let carrying = self.carrying.handle().clone();
+        self.observing.spawn(manager::report(self.shared.clone(), carrying));
     }
+}
+
+/// For how long records are kept: each start says so, and thereby also that it is shorter than before
+/// (gp-connect 12).
+fn kept(audit: &Audit) -> String {
+    let days = audit.keep.map(|keep| format!("for {} days", keep.as_secs() / 86_400));
+    let bytes = audit.keep_bytes.map(|bytes| format!("up to {bytes} bytes"));
+    let limits: Vec<_> = days.into_iter().chain(bytes).collect();
+    if limits.is_empty() { "for ever".to_owned() } else { limits.join(" and ") }
 }
 
 /// How the engine is to work with so many threads.
@@ -207,6 +212,7 @@ fn share(
     current: Current,
     snapshot: &Snapshot,
     telemetry: Arc<Telemetry>,
+    traces: Option<Arc<Traces>>,
     configuration: &ServerConf,
 ) -> Result<Shared, NotStarted> {
     let settings = &snapshot.startup.audit;
@@ -215,7 +221,7 @@ fn share(
     let (for_health, for_telemetry) = (Arc::clone(&health), Arc::clone(&telemetry));
     let journal = Journal::open(settings, keys, for_health, for_telemetry)?;
     raise_open_files(snapshot.limits.connections);
-    telemetry.metrics.snapshot(snapshot.generation, &snapshot.policy);
+    telemetry.metrics.snapshot(&snapshot.in_use());
     let (bytes, for_cache) = (snapshot.startup.cache_bytes, Arc::clone(&telemetry));
     Ok(Shared {
         cache: Arc::new(Cache::new(bytes, snapshot.generation, for_cache)),
@@ -225,7 +231,18 @@ fn share(
         health,
         addresses: Arc::new(Addresses::default()),
         journal: Arc::new(journal),
+        traces,
     })
+}
+
+/// Starts to send spans, where there is a collector for them.
+fn send_traces(
+    collector: Option<&Collector>,
+    telemetry: &Arc<Telemetry>,
+    runtime: &Handle,
+) -> Result<Option<Arc<Traces>>, NotStarted> {
+    let start = |collector| Traces::start(collector, Arc::clone(telemetry), runtime);
+    Ok(collector.map(start).transpose()?.map(Arc::new))
 }
 
 /// Takes connections, given what was bound and when to stop.
@@ -331,7 +348,8 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 async fn count_traffic(telemetry: Arc<Telemetry>) {
     loop {
         tokio::time::sleep(COUNTS).await;
-        telemetry.traffic.count();
+        telemetry.count();
+        telemetry.metrics.conformance.count();
     }
 }
 

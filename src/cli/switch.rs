@@ -120,13 +120,13 @@ fn id(text: &str) -> Result<String, String> {
     good.then(|| text.to_owned()).ok_or_else(|| String::from("expected an id as in 0a1b2c3d"))
 }
 
-fn capability(text: &str) -> Result<String, String> {
+pub(super) fn capability(text: &str) -> Result<String, String> {
     use gpconnect::interaction::Capability;
     let all = || format!("expected one of {}", Capability::ALL.map(Capability::as_str).join(", "));
     Capability::from_word(text).map(|it| it.as_str().to_owned()).ok_or_else(all)
 }
 
-fn interaction(text: &str) -> Result<String, String> {
+pub(super) fn interaction(text: &str) -> Result<String, String> {
     use gpconnect::interaction::InteractionId;
     let fault =
         || String::from("expected the id of an interaction, as in fhir:rest:read:patient-1");

@@ -283,6 +283,7 @@ fn by(first: &Found) -> String {
         ("organisation ", first.text("organisation")),
         ("address ", first.text("client")),
         ("listener ", first.text("listener")),
+        ("this gateway itself, to ", first.text("own")),
         ("certificate ", certificate.unwrap_or_default()),
     ];
     joined(&parts)

@@ -9,7 +9,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::shown::{Fault, ended};
+use super::shown::{Fault, Why, ended};
 use crate::{
     audit::{
         Place, read,
@@ -26,9 +26,10 @@ use crate::{
 ///
 /// Accesses by consumer, organisation, practice, interaction, hour or day; how they ended; refusals,
 /// also those that were only counted; intents that have no outcome; and the size of the files. Reads
-/// all records, and needs no key.
+/// all records, and needs no key. A gateway that is at work on the journal puts down who counts, and
+/// what.
 ///
-/// Exit code: 0, or 2 when the journal can't be read.
+/// Exit code: 0, or 2 when the journal can't be read, or the gateway has not put it down.
 ///
 /// Example: gpconnect-gateway audit stats /var/lib/gpconnect-gateway/audit --since -86400 --per hour
 #[derive(Debug, Args)]
@@ -51,6 +52,8 @@ pub(crate) struct Arguments {
     /// The form: tables, or an object with all of it.
     #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     output: Output,
+    #[command(flatten)]
+    why: Why,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -96,8 +99,24 @@ struct Stats {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Ended {
-    let unreadable = |fault: io::Error| format!("{}: {fault}", arguments.folder.display());
-    ended(count(arguments).map_err(unreadable).and_then(|stats| written(arguments, &stats)))
+    ended(try_run(arguments))
+}
+
+fn try_run(arguments: &Arguments) -> Result<Ended, Fault> {
+    let (folder, times) = (&arguments.folder, arguments.times());
+    let told = [("since", times.0.clone()), ("until", times.1.clone())];
+    arguments.why.announce(folder, "stats", false, told)?;
+    let stats = count(arguments, times);
+    written(arguments, &stats.map_err(|fault| format!("{}: {fault}", folder.display()))?)
+}
+
+impl Arguments {
+    /// From when on, and until when, in UTC.
+    fn times(&self) -> (Option<String>, Option<String>) {
+        let now = moment::now();
+        let time = |text: &Option<String>| moment::utc(moment::parse(text.as_deref()?, now)?);
+        (time(&self.since), time(&self.until))
+    }
 }
 
 fn written(arguments: &Arguments, stats: &Stats) -> Result<Ended, Fault> {
@@ -110,13 +129,12 @@ fn written(arguments: &Arguments, stats: &Stats) -> Result<Ended, Fault> {
     })
 }
 
-fn count(arguments: &Arguments) -> io::Result<Stats> {
-    let now = moment::now();
-    let second = |text: &Option<String>| {
-        let text = moment::utc(moment::parse(text.as_deref()?, now)?)?;
-        text.get(..19).map(str::to_owned)
-    };
-    let (since, until) = (second(&arguments.since), second(&arguments.until));
+fn count(
+    arguments: &Arguments,
+    (since, until): (Option<String>, Option<String>),
+) -> io::Result<Stats> {
+    let second = |time: Option<String>| time?.get(..19).map(str::to_owned);
+    let (since, until) = (second(since), second(until));
     let is_within = |time: &str| {
         since.as_deref().is_none_or(|since| time >= since)
             && until.as_deref().is_none_or(|until| time <= until)
@@ -303,8 +321,10 @@ mod tests {
             per: Period::Hour,
             top: 1,
             output: Output::Human,
+            why: Why { reason: None },
         };
-        count(&arguments).unwrap()
+        let times = arguments.times();
+        count(&arguments, times).unwrap()
     }
 
     #[test]

@@ -74,7 +74,7 @@ fn demo(arguments: &Arguments) -> Result<(), Fault> {
     let estate = Arc::new(Estate::generate(1, arguments.practices));
     let runtime = Runtime::new()?;
     // Whatever ends the demo, also a closed terminal: the folder goes, it holds keys.
-    let signals = Signals::heed()?;
+    let mut signals = Signals::heed()?;
     let temporary = TempDir::with_prefix("gpconnect-demo-")?;
     let folder = arguments.folder.as_deref().unwrap_or(temporary.path());
     fs::create_dir_all(folder)?;

@@ -14,6 +14,7 @@ pub(super) fn limit(check: Check, case: &Case<'_, '_, '_>) -> Look {
     let limit = case.place.snapshot.limits.body_bytes;
     match (check, body) {
         (Check::BodyDeadline, _) => Look::Live,
+        (Check::Hops, _) => RAN,
         (Check::BodySize, Ok(body)) if body.is_empty() => NO_BODY,
         (Check::BodySize, Ok(body)) => saw(format!("{} of {limit} bytes", body.len())),
         (Check::BodySize, Err(_)) => Look::Lacks("a whole body"),

@@ -23,6 +23,7 @@ pub(super) const SECTIONS: &[(&str, &str)] = &[
     ("gp-connect 19",  "what is usually missed: XML bodies among others"),
     ("errors A",       "GP Connect's own errors: Spine codes"),
     ("errors B",       "errors of the Spine Secure Proxy"),
+    ("RFC 9110 7.6.3", "Via: what a message has passed"),
     ("RFC 7515",       "signed tokens: header, claims, signature"),
     ("RFC 7517",       "the keys that an issuer publishes"),
     ("RFC 7519 4.1",   "the claims that every signed token may have"),
