@@ -34,15 +34,24 @@
 //! `*` stands for every practice: `PUT` takes one fault or a list of them in JSON, `GET` shows
 //! them, `DELETE` ends them.
 
+//!
+//! # The secure proxy
+//!
+//! With [`Proxy`] it plays the proxy before practices instead: requests come in proxy form and go on to
+//! practices that another simulator plays. Faults of its own are ordered in the same way, for a
+//! request with `X-Sim-Proxy-Fault`: `X-Sim-Fault` is for the practice behind it.
+
 mod clock;
 mod draw;
 mod estate;
 mod faults;
 mod fhir;
 mod practice;
+mod proxy;
 mod wire;
 
 pub use clock::Clock;
 pub use estate::{Estate, FIRST_PRACTICE, Practice};
 pub use faults::{Fault, Faults, NotAFault};
+pub use proxy::Proxy;
 pub use wire::{Arrival, Recorder, Running, Settings, start};

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::latency::{spelled, time};
 use super::{Effect, Fault, Moment};
 use crate::simulator::fhir::outcome::Code;
+use crate::simulator::proxy::Word;
 
 /// Why a text is no [`Fault`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -168,6 +169,7 @@ fn effect(name: &str, value: &str) -> Result<Effect, NotAFault> {
             .filter(|status| (200..=599).contains(status))
             .map(|status| Effect::Status { status, html: true }),
         "outcome" => Code::named(value).map(Effect::Outcome),
+        "proxy" => Word::named(value).map(Effect::Proxy),
         "reset" => moment(value).map(Effect::Reset),
         "truncate" if value.is_empty() => Some(Effect::Truncate(None)),
         "truncate" => value.parse().ok().map(|bytes| Effect::Truncate(Some(bytes))),
@@ -206,6 +208,7 @@ impl Effect {
         match self {
             Self::Status { status, .. } => ("status", status.to_string()),
             Self::Outcome(code) => ("outcome", code.word().to_owned()),
+            Self::Proxy(word) => ("proxy", word.spelling().to_owned()),
             Self::Reset(moment) => ("reset", moment.word().to_owned()),
             Self::Truncate(bytes) => {
                 ("truncate", bytes.map_or_else(String::new, |bytes| bytes.to_string()))
@@ -231,6 +234,8 @@ mod tests {
             "latency=lognormal:120ms:0.5;status=503",
             "status=502;body=empty;probability=0.1;count=3",
             "outcome=ACCESS_DENIED;interaction=fhir:rest:read:patient-1",
+            "proxy=agreement",
+            "latency=9s;proxy=timeout",
             "reset=before-headers",
             "reset=after-headers",
             "reset=mid-body",
@@ -260,6 +265,7 @@ mod tests {
             ("interaction=x;endless", BadValue("interaction".into())),
             ("outcome=ODD", BadValue("outcome".into())),
             ("reset=later", BadValue("reset".into())),
+            ("proxy=no", BadValue("proxy".into())),
             ("drip=0/1s", BadValue("drip".into())),
             ("status=503;body=pdf", BadValue("body".into())),
             ("content-type=a\nb", BadValue("content-type".into())),

@@ -15,6 +15,7 @@ use http::HeaderValue;
 
 use super::draw::Draw;
 use super::fhir::outcome::Code;
+use super::proxy::Word;
 
 pub(crate) use self::control::{PREFIX, control};
 pub use self::grammar::NotAFault;
@@ -31,6 +32,9 @@ pub(crate) use self::sabotage::{Stopped, answer_instead, spoil};
 /// - `status=503` answers that status with an HTML page, `status=503;body=empty` without a body.
 ///   The practice does not do its work.
 /// - `outcome=ACCESS_DENIED` answers an `OperationOutcome` of that code. No work is done.
+/// - `proxy=agreement` answers as a secure proxy does in its own vocabulary, without asking the
+///   practice: `sender`, `receiver`, `agreement`, `endpoint`, `method`, `media-type`, `unreachable`
+///   or `timeout`.
 /// - `reset=before-headers`, `reset=after-headers`, `reset=mid-body` do the work, send that much
 ///   and reset the connection.
 /// - `truncate` announces the whole length, sends half of the body and closes; `truncate=100`
@@ -59,6 +63,7 @@ pub struct Fault {
 pub(crate) enum Effect {
     Status { status: u16, html: bool },
     Outcome(Code),
+    Proxy(Word),
     Reset(Moment),
     Truncate(Option<usize>),
     ContentType(HeaderValue),

@@ -30,7 +30,8 @@ pub(crate) fn answer_instead(effect: &Effect, wishes: Wishes) -> Option<Reply> {
             let refusal = code.because("Ordered of the simulator");
             Some(Reply::refusal(&refusal, wishes))
         }
-        Effect::Reset(_)
+        Effect::Proxy(_)
+        | Effect::Reset(_)
         | Effect::Truncate(_)
         | Effect::ContentType(_)
         | Effect::Endless
@@ -56,7 +57,7 @@ pub(crate) fn spoil(
     reset: impl FnOnce(),
 ) -> Result<Response<ReplyBody>, Stopped> {
     match effect {
-        Effect::Status { .. } | Effect::Outcome(_) => {}
+        Effect::Status { .. } | Effect::Outcome(_) | Effect::Proxy(_) => {}
         Effect::ContentType(kind) => {
             reply.headers.insert(header::CONTENT_TYPE, kind.clone());
         }

@@ -4,7 +4,6 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
-use gpconnect::names::OdsCode;
 use http::request::Parts;
 use http::{HeaderMap, Request, Response, header};
 use http_body_util::{BodyExt, Limited};
@@ -23,10 +22,12 @@ use crate::simulator::fhir::format::{self, Format};
 use crate::simulator::fhir::outcome::{Code, Refusal};
 use crate::simulator::fhir::query::Query;
 use crate::simulator::practice::{RecordCache, Site, Visit, work};
+use crate::simulator::proxy::refuse;
 
 /// The largest request body.
 const LARGEST_BODY: usize = 1 << 20;
 const FAULT: &str = "x-sim-fault";
+const FAULT_OF_PROXY: &str = "x-sim-proxy-fault";
 
 /// Everything a request needs.
 pub(crate) struct Simulator {
@@ -80,13 +81,14 @@ pub(crate) async fn answer(
     }
     simulator.requests.fetch_add(1, Ordering::Relaxed);
     record(simulator, &head, &body);
-    let mut own = match own_faults(&head.headers) {
+    let proxy = simulator.settings.proxy.as_ref();
+    let mut own = match own_faults(&head.headers, proxy.map_or(FAULT, |_| FAULT_OF_PROXY)) {
         Ok(own) => own,
         Err(why) => return Ok(Reply::refusal(&not_a_fault(&why), wishes(&head).0).send()),
     };
-    let practice: Option<OdsCode> = path.split('/').nth(1).and_then(|code| code.parse().ok());
+    let practice = route::practice(path);
     let mishap = simulator.faults.meet(&mut own, practice, route::named(&head.headers));
-    let mut reply = reply(simulator, &head, &body, too_large, mishap.effect.as_ref());
+    let mut reply = reply(simulator, &head, &body, too_large, mishap.effect.as_ref()).await;
     reply.chunked |= head.headers.contains_key("x-sim-chunked");
     if head.headers.contains_key("x-sim-echo") {
         reply.set(header::HeaderName::from_static("x-sim-body-sha256"), &sha256(&body));
@@ -111,16 +113,16 @@ fn record(simulator: &Simulator, head: &Parts, body: &Bytes) {
     }
 }
 
-fn own_faults(headers: &HeaderMap) -> Result<Vec<Fault>, NotAFault> {
+fn own_faults(headers: &HeaderMap, name: &str) -> Result<Vec<Fault>, NotAFault> {
     let text = |value: &http::HeaderValue| value.to_str().unwrap_or("?").to_owned();
-    headers.get_all(FAULT).iter().map(|value| text(value).parse()).collect()
+    headers.get_all(name).iter().map(|value| text(value).parse()).collect()
 }
 
 fn not_a_fault(why: &NotAFault) -> Refusal {
     Code::BadRequest.because(format!("X-Sim-Fault: {why}"))
 }
 
-fn reply(
+async fn reply(
     simulator: &Simulator,
     head: &Parts,
     body: &Bytes,
@@ -128,8 +130,16 @@ fn reply(
     effect: Option<&Effect>,
 ) -> Reply {
     let (wishes, negotiated) = wishes(head);
-    if let Some(reply) = effect.and_then(|effect| answer_instead(effect, wishes)) {
+    let estate = &simulator.settings.estate;
+    let instead = match effect {
+        Some(Effect::Proxy(word)) => Some(refuse(*word, head, estate, wishes)),
+        effect => effect.and_then(|effect| answer_instead(effect, wishes)),
+    };
+    if let Some(reply) = instead {
         return reply;
+    }
+    if let Some(proxy) = &simulator.settings.proxy {
+        return proxy.reply(estate, head, body.clone(), wishes).await;
     }
     let worked = negotiated.and_then(|()| {
         if too_large {
@@ -188,7 +198,7 @@ fn visit(
 }
 
 /// The headers without which no provider answers; what they say is the gateway's to check.
-fn check_headers(headers: &HeaderMap) -> Result<(), Refusal> {
+pub(crate) fn check_headers(headers: &HeaderMap) -> Result<(), Refusal> {
     for name in ["Ssp-TraceID", "Ssp-From", "Ssp-To", "Ssp-InteractionID", "Authorization"] {
         let mut values = headers.get_all(name).iter();
         let fault = match (values.next(), values.next()) {

@@ -4,13 +4,14 @@ pub(crate) mod body;
 mod exchange;
 mod recorder;
 pub(crate) mod reply;
-mod route;
+pub(crate) mod route;
 mod server;
 mod stream;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use exchange::check_headers;
 pub use recorder::{Arrival, Recorder};
 pub use server::{Running, Settings, start};
 

@@ -47,8 +47,13 @@ impl Reply {
 
     /// The `OperationOutcome` of a refusal.
     pub(crate) fn refusal(refusal: &Refusal, wishes: Wishes) -> Self {
-        let mut reply = Self::new(refusal.status());
-        reply.write(&refusal.outcome(), wishes);
+        Self::outcome(refusal.status(), &refusal.outcome(), wishes)
+    }
+
+    /// An `OperationOutcome` with that status.
+    pub(crate) fn outcome(status: StatusCode, outcome: &Value, wishes: Wishes) -> Self {
+        let mut reply = Self::new(status);
+        reply.write(outcome, wishes);
         reply
     }
 

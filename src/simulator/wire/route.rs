@@ -1,6 +1,7 @@
 //! Which practice and which interaction a request means.
 
 use gpconnect::interaction::{Capability, InteractionId};
+use gpconnect::names::OdsCode;
 use http::{HeaderMap, Method};
 
 use crate::simulator::fhir::outcome::{Code, Refusal};
@@ -33,6 +34,13 @@ pub(crate) fn place(path: &str) -> Option<Place<'_>> {
     let structured = next_is("structured");
     next_is("fhir");
     Some(Place { ods_code, structured, segments })
+}
+
+/// The practice that a path names, in either form.
+pub(crate) fn practice(path: &str) -> Option<OdsCode> {
+    let in_proxy_form = path.strip_prefix("/https://").and_then(|rest| rest.split_once('/'));
+    let rest = in_proxy_form.map_or(path.strip_prefix('/')?, |(_, rest)| rest);
+    rest.split('/').next()?.parse().ok()
 }
 
 /// The header that names the interaction.

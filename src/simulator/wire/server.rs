@@ -24,6 +24,7 @@ use super::stream::Stream;
 use crate::simulator::clock::Clock;
 use crate::simulator::estate::Estate;
 use crate::simulator::faults::Faults;
+use crate::simulator::proxy::Proxy;
 
 /// How long a connection may wait for its next request: longer than a gateway keeps one in its
 /// pool, so that the gateway is the one to close it.
@@ -45,6 +46,8 @@ pub struct Settings {
     pub record_cache: usize,
     /// How long connections may take to end when the simulator stops.
     pub drain: Duration,
+    /// The proxy that it plays before its practices; without, it plays the practices.
+    pub proxy: Option<Proxy>,
     /// What TLS is spoken with; plain HTTP without.
     pub tls: Option<SslContext>,
 }
@@ -59,6 +62,7 @@ impl Settings {
             recorded: 0,
             record_cache: 256 << 20,
             drain: Duration::from_secs(2),
+            proxy: None,
             tls: None,
         }
     }
