@@ -16,7 +16,7 @@ use syn::{UseTree, visit::Visit};
 #[rustfmt::skip]
 const ROOMS: &[(&str, u8)] = &[
     ("config", 1), ("telemetry", 2), ("https", 2), ("directory", 3), ("audit", 3), ("cache", 3),
-    ("limits", 3), ("tls", 3), ("issuers", 4), ("snapshot", 5), ("proxy", 6), ("admin", 6),
+    ("limits", 3), ("tls", 3), ("traces", 3), ("issuers", 4), ("snapshot", 5), ("proxy", 6), ("admin", 6),
     ("simulator", 6), ("cli", 7),
 ];
 
@@ -25,6 +25,8 @@ const GUARDED: &[(&str, &[&str])] = &[
     ("pingora", &["proxy", "admin", "simulator", "cli"]),
     ("hyper", &["https", "proxy", "admin", "simulator", "cli"]),
     ("hyper_util", &["https", "proxy", "admin", "simulator", "cli"]),
+    ("opentelemetry", &["traces"]),
+    ("tonic", &["traces"]),
     ("parking_lot", &["cli"]),
 ];
 

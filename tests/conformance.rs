@@ -12,6 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use gpconnect::observe::{Rule as Observed, Side};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -171,8 +172,52 @@ fn page(rules: &[Rule], tests: &[Test]) -> String {
             writeln!(page, "| {} | {} |", text(rule), proof(rule, tests)).unwrap();
         }
     }
-    page
+    page + &observed()
 }
+
+/// The rules that a running gateway counts when others break them.
+fn observed() -> String {
+    let mut text = String::from(OBSERVED);
+    for (side, intro) in [(Side::Practices, OF_ANSWERS), (Side::Consumers, OF_REQUESTS)] {
+        text.push_str(intro);
+        for rule in Observed::all().filter(|rule| rule.side() == side) {
+            let (name, section, looks_at) = (rule.name(), rule.section(), rule.looks_at());
+            match rule.mend() {
+                Some(mend) => writeln!(text, "| `{name}` | {section} | {looks_at} | {mend} |"),
+                None => writeln!(text, "| `{name}` | {section} | {looks_at} |"),
+            }
+            .unwrap();
+        }
+    }
+    text
+}
+
+const OBSERVED: &str = "
+## What others break
+
+While it works the gateway counts which of these rules consumers and practices break, by rule and
+organisation: `gpconnect-gateway conformance`, `GET /v1/conformance` ([admin.md](admin.md)) and the metric
+`conformance_total`. Nothing is changed, refused or delayed by it. An answer from memory is not
+counted again, an answer that a proxy on the way made does not count for the practice, and the body
+of an error is read only if it is whole and at most 16 KiB.
+";
+
+const OF_ANSWERS: &str = "
+### Answers of practices
+
+| rule | section | looks at | what their supplier does |
+| --- | --- | --- | --- |
+";
+
+const OF_REQUESTS: &str = "
+### Requests of consumers
+
+A request that is refused for one of these, or that a consumer is let off, counts for the organisation of
+the sender, where it is one of the caller's systems. Each refusal says what to mend.
+
+| rule | section | looks at |
+| --- | --- | --- |
+";
 
 fn text(rule: &Rule) -> String {
     match rule.decision.as_str() {

@@ -24,9 +24,9 @@ const LARGEST: usize = 3 << 20;
 const LARGEST_REQUEST: usize = 65_536;
 
 /// A body that has been told apart from all others by its name.
-struct Payload {
-    name: String,
-    bytes: Bytes,
+pub(crate) struct Payload {
+    pub(crate) name: String,
+    pub(crate) bytes: Bytes,
 }
 
 /// Bytes of every value in an order that does not repeat, so that any two places differ.
@@ -51,7 +51,7 @@ fn made_up(lengths: &[usize]) -> Vec<Payload> {
 }
 
 /// Every file of the corpus; none when there is no corpus.
-fn corpus() -> Vec<Payload> {
+pub(crate) fn corpus() -> Vec<Payload> {
     let named = std::env::var_os("GPCONNECT_CORPUS").map(PathBuf::from);
     let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
     let Some(folder) = named.or(beside.is_dir().then_some(beside)) else { return Vec::new() };

@@ -11,24 +11,31 @@ use tokio::task::spawn_blocking;
 use crate::harness::{HOST, Mode, ORGANISATION, World};
 
 /// Runs a command, which must succeed.
-async fn run(mut command: Command) -> Output {
+pub(crate) async fn run(mut command: Command) -> Output {
     let name = format!("{command:?}");
     let output = spawn_blocking(move || command.output()).await.unwrap();
     let output = output.unwrap_or_else(|error| panic!("{name}: {error}"));
-    let said = String::from_utf8_lossy(&output.stderr);
+    let said = [&*output.stdout, &*output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
     assert!(output.status.success(), "{name} ended with {}:\n{said}", output.status);
     output
 }
 
-/// The Python that has the library. Installed the first time, which takes an index of packages:
-/// where there is none, this test fails rather than leave its promise untested.
+/// The Python that has the library.
 pub(crate) async fn python() -> PathBuf {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     // Once for all tests that ask for it at the same time.
-    static INSTALLED: OnceCell<()> = OnceCell::const_new();
-    let install = || async { drop(run(Command::new(tests.join("setup-fhir-client.sh"))).await) };
-    INSTALLED.get_or_init(install).await;
-    tests.join("../target/fhir-client/bin/python")
+    static INSTALLED: OnceCell<PathBuf> = OnceCell::const_new();
+    INSTALLED.get_or_init(|| installed("fhir-client")).await.join("bin/python")
+}
+
+/// The folder with these Python packages. Installed the first time, which takes an index of packages:
+/// where there is none, a test fails rather than leave its promise untested.
+pub(crate) async fn installed(packages: &str) -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let mut install = Command::new(tests.join("setup-python.sh"));
+    install.arg(packages);
+    run(install).await;
+    tests.join("../target").join(packages)
 }
 
 /// gp-connect 1.

@@ -20,13 +20,13 @@ use crate::resources::{
 };
 
 /// One step of the walk, and what the consumer must get.
-struct Row {
-    interaction: &'static Interaction,
-    path: &'static str,
+pub(crate) struct Row {
+    pub(crate) interaction: &'static Interaction,
+    pub(crate) path: &'static str,
     body: Body,
-    status: u16,
-    resource: &'static str,
-    etag: &'static str,
+    pub(crate) status: u16,
+    pub(crate) resource: &'static str,
+    pub(crate) etag: &'static str,
 }
 
 /// What a step sends.
@@ -53,7 +53,7 @@ const fn row(
 
 /// In the order of the specification; the booked appointment is the practice's second.
 #[rustfmt::skip]
-const WALK: [Row; 17] = [
+pub(crate) const WALK: [Row; 17] = [
     row(&READ_METADATA,         "metadata",                                                              Body::None,           200, "CapabilityStatement", ""),
     row(&SEARCH_PATIENT,        "Patient?identifier=https://fhir.nhs.uk/Id/nhs-number%7C9000000009",     Body::None,           200, "Bundle",              ""),
     row(&READ_PATIENT,          "Patient/1",                                                             Body::None,           200, "Patient",             "W/\"1\""),
@@ -87,8 +87,43 @@ struct Walk<'w> {
     mode: Mode,
     form: Form,
     headers: Headers,
+    learnt: Learnt,
+}
+
+/// What the answers of a walk told, for the bodies that follow.
+#[derive(Default)]
+pub(crate) struct Learnt {
     slot: Value,
     appointment: Value,
+}
+
+impl Learnt {
+    pub(crate) fn from(&mut self, row: &Row, answer: &Answer) {
+        let body = answer.json();
+        if row.interaction.id == SEARCH_SLOT.id {
+            self.slot = of_type(&body, "Slot")[0].clone();
+        } else if row.resource == "Appointment" {
+            self.appointment = body;
+        }
+    }
+}
+
+impl Row {
+    /// The call with this step's body.
+    pub(crate) fn body_of(&self, call: Call, learnt: &Learnt) -> Call {
+        match self.body {
+            Body::None => call,
+            Body::Registration => call.json(&registration(UNREGISTERED)),
+            Body::RecordQuestion => call.json(&record_question(NHS_NUMBER)),
+            Body::Booking => call.json(&booking(&learnt.slot)),
+            Body::Amendment => {
+                call.json(&amendment(&learnt.appointment, "é")).and("If-Match", "W/\"1\"")
+            }
+            Body::Cancellation => {
+                call.json(&cancellation(&learnt.appointment)).and("If-Match", "W/\"2\"")
+            }
+        }
+    }
 }
 
 impl Walk<'_> {
@@ -101,18 +136,7 @@ impl Walk<'_> {
             .and("X-Hop", "ends here")
             .and("X-Consumer", "stays \"as it\" is")
             .and("X-Consumer", "and where it is");
-        let call = match row.body {
-            Body::None => call,
-            Body::Registration => call.json(&registration(UNREGISTERED)),
-            Body::RecordQuestion => call.json(&record_question(NHS_NUMBER)),
-            Body::Booking => call.json(&booking(&self.slot)),
-            Body::Amendment => {
-                call.json(&amendment(&self.appointment, "é")).and("If-Match", "W/\"1\"")
-            }
-            Body::Cancellation => {
-                call.json(&cancellation(&self.appointment)).and("If-Match", "W/\"2\"")
-            }
-        };
+        let call = row.body_of(call, &self.learnt);
         let twins = [&AMEND_APPOINTMENT, &CANCEL_APPOINTMENT];
         match self.headers {
             Headers::All => call,
@@ -140,16 +164,7 @@ impl Walk<'_> {
             Mode::Assist => ("transfer-encoding", "chunked".to_owned()),
         };
         assert_eq!(answer.header(header), value, "{name}: {header}");
-        self.learn(row, &answer);
-    }
-
-    fn learn(&mut self, row: &Row, answer: &Answer) {
-        let body = answer.json();
-        if row.interaction.id == SEARCH_SLOT.id {
-            self.slot = of_type(&body, "Slot")[0].clone();
-        } else if row.resource == "Appointment" {
-            self.appointment = body;
-        }
+        self.learnt.from(row, &answer);
     }
 }
 
@@ -245,8 +260,8 @@ async fn every_interaction_passes_in_every_form_and_mode() {
         ] {
             // Each walk has a practice of its own: it registers and books.
             let practice = world.practice(place);
-            let (slot, appointment) = (Value::Null, Value::Null);
-            let mut walk = Walk { world: &world, practice, mode, form, headers, slot, appointment };
+            let learnt = Learnt::default();
+            let mut walk = Walk { world: &world, practice, mode, form, headers, learnt };
             for row in &WALK {
                 walk.step(row).await;
             }
@@ -265,6 +280,10 @@ async fn every_interaction_passes_in_every_form_and_mode() {
         let known = format!("interaction=\"{}\"", row.interaction.id);
         assert!(metrics.contains(&known), "{known} in {metrics}");
     }
+    // The simulated practices keep every rule, but for a machine that is too slow for them.
+    let is_broken =
+        |line: &&str| line.contains("conformance_total{") && !line.contains("rule=\"time_");
+    assert_eq!(metrics.lines().find(is_broken), None);
 }
 
 /// gp-connect 4.2.

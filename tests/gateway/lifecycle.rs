@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
+use crate::disk::{Fault, Faults};
 use crate::harness::interactions as all;
 use crate::harness::log::says;
 use crate::harness::{Call, DEADLINE, HOST, Mode, Plan, World};
@@ -22,6 +23,9 @@ fn call(world: &World) -> Call {
     call.with("Ssp-TraceID", &Uuid::new_v4().to_string())
 }
 
+const EVERYTHING: &str = "[+] stay: good\n[+] listeners: good\n[+] snapshot: good\n\
+    [+] directory: good\n[+] journal: good\nready\n";
+
 #[tokio::test]
 async fn what_the_observe_listener_shows() {
     let world = World::start(|_| {}).await;
@@ -30,7 +34,8 @@ async fn what_the_observe_listener_shows() {
     for (verb, path, status, kind, part) in [
         ("GET", "/livez", 200, plain, "alive"),
         ("GET", "/readyz", 200, plain, "ready"),
-        ("GET", "/readyz?verbose", 200, plain, "ready"),
+        ("GET", "/readyz?verbose", 200, plain, EVERYTHING),
+        ("GET", "/readyz?a=b&verbose=1", 200, plain, EVERYTHING),
         ("GET", "/metrics", 200, metrics, "gpconnect_gateway_build_info"),
         ("HEAD", "/metrics", 200, metrics, ""),
         ("GET", "/", 404, plain, "/metrics"),
@@ -82,6 +87,7 @@ async fn a_stop_lets_requests_under_way_finish() {
         refuses_connections(address).await;
         assert_eq!(idle.rest().await, b"", "{signal}: an idle connection is closed");
         is_not_ready(&world).await;
+        assert!(world.metrics().await.contains("requests_in_flight 1"), "{signal}: to be watched");
 
         provider.go_on();
         let reply = wire.read("GET").await;
@@ -93,17 +99,78 @@ async fn a_stop_lets_requests_under_way_finish() {
         let trace_id = under_way.header("Ssp-TraceID").unwrap();
         assert!(lines.iter().any(|line| line["trace_id"] == trace_id), "{signal}: {lines:#?}");
         assert!(lines.iter().any(|line| says(line, "stopped")), "{signal}: {lines:#?}");
+        assert!(lines.iter().all(|line| line["level"] != "ERROR"), "{signal}: {lines:#?}");
     }
 }
 
-/// While it stops, `/readyz` says so, or nobody answers any more.
+/// While it stops, `/readyz` says so.
 async fn is_not_ready(world: &World) {
-    let Ok(stream) = TcpStream::connect(world.gateway.observe).await else { return };
-    drop(stream);
-    let mut wire = Wire::open(world.gateway.observe).await;
-    wire.write(format!("GET /readyz HTTP/1.1\r\nHost: {HOST}\r\n\r\n")).await;
-    let (reply, _) = wire.read_any("GET").await;
-    assert!(matches!(reply.status, 0 | 503), "{reply:?}");
+    let answer = world.observe("/readyz").await;
+    assert_eq!((answer.status, answer.text()), (503, "not ready: stopping\n"));
+    let verbose = world.observe("/readyz?verbose").await;
+    assert!(verbose.text().starts_with("[-] stay: stopping\n[+] listeners"), "{verbose:?}");
+    assert_eq!(world.observe("/livez").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_practice_that_does_not_answer_leaves_the_gateway_ready() {
+    let world = World::start(|plan| plan.refusing = vec![0]).await;
+    assert_eq!(world.send(call(&world)).await.status, 502);
+    assert_eq!(world.observe("/readyz").await.status, 200);
+}
+
+/// A balancer sees that the gateway is about to go while that still takes requests: none is lost to
+/// a closed door. A second signal ends the wait.
+#[tokio::test]
+async fn a_stop_is_announced_before_doors_close() {
+    let settings = "[server]\nnotice = \"10m\"\n".to_owned();
+    let mut world = World::start(|plan| plan.settings = settings).await;
+    let mut kept = Wire::open(world.address(Mode::Transparent)).await;
+    assert_eq!(kept.exchange(&call(&world)).await.status, 200);
+
+    world.gateway.signal("TERM");
+    world.gateway.log.wait_for("the stop", |line| says(line, "stopping")).await;
+    is_not_ready(&world).await;
+    let mut new = Wire::open(world.address(Mode::Transparent)).await;
+    for (name, wire) in [("a kept connection", &mut kept), ("a new one", &mut new)] {
+        let reply = wire.exchange(&call(&world)).await;
+        assert_eq!((reply.status, reply.header("connection")), (200, "close"), "{name}");
+        assert_eq!(wire.rest().await, b"", "{name} ends behind its answer");
+    }
+
+    world.gateway.signal("TERM");
+    world.gateway.log.wait_for("the end of it", |line| says(line, "no new work is taken")).await;
+    assert_eq!(world.gateway.ended().await, Some(0));
+}
+
+/// The wait ends by itself too, and before it does no door is closed.
+#[tokio::test]
+async fn doors_close_when_the_notice_is_over() {
+    let settings = "[server]\nnotice = \"700ms\"\n".to_owned();
+    let mut world = World::start(|plan| plan.settings = settings).await;
+    let address = world.address(Mode::Transparent);
+    let begun = Instant::now();
+    world.gateway.signal("TERM");
+    refuses_connections(address).await;
+    assert!(begun.elapsed() >= Duration::from_millis(700), "{:?}", begun.elapsed());
+    assert_eq!(world.gateway.ended().await, Some(0));
+}
+
+/// A disk that never answers again does not keep the process: what it had not made durable is for
+/// the next start to tell.
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_disk_that_hangs() {
+    let faults = Faults::new();
+    let folder = faults.folder.path().to_str().unwrap().to_owned();
+    let mut world = World::start(|plan| {
+        plan.environment = faults.environment();
+        plan.environment.push(("GPCG__AUDIT__DIRECTORY".into(), folder));
+    })
+    .await;
+    assert_eq!(world.send(call(&world)).await.status, 200);
+    faults.set(Fault::Hang);
+    assert_eq!(world.gateway.stop().await, Some(0));
+    world.gateway.log.wait_for("why", |line| says(line, "audit journal not closed")).await;
 }
 
 /// A request that does not end is not waited for longer than the drain time.
@@ -157,13 +224,17 @@ fn change(folder: &Path, file: &str, change: impl FnOnce(String) -> String) {
 
 /// Runs `serve` to its end, which has to come by itself.
 fn serve(folder: &Path) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_gpconnect-gateway"))
-        .args(["serve", "--config"])
-        .arg(folder.join("gateway.toml"))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    run(&mut serving(folder))
+}
+
+fn serving(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gpconnect-gateway"));
+    command.args(["serve", "--config"]).arg(folder.join("gateway.toml"));
+    command
+}
+
+fn run(command: &mut Command) -> Output {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let begun = Instant::now();
     while child.try_wait().unwrap().is_none() {
         if begun.elapsed() > DEADLINE {
@@ -173,6 +244,15 @@ fn serve(folder: &Path) -> Output {
         thread::sleep(Duration::from_millis(5));
     }
     child.wait_with_output().unwrap()
+}
+
+/// The same with a good configuration and these variables.
+pub(crate) async fn serve_with(environment: Vec<(String, String)>) -> Output {
+    let run = move || {
+        let folder = configuration();
+        run(serving(folder.path()).envs(environment))
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
 }
 
 fn said(output: &Output) -> String {

@@ -107,6 +107,11 @@ impl Scripted {
         self.shared.scripts.lock().unwrap().push_back(steps.into_iter().collect());
     }
 
+    /// What it was told to do, and has not begun.
+    pub(crate) fn forget(&self) {
+        self.shared.scripts.lock().unwrap().clear();
+    }
+
     /// Everything that has arrived since this was last asked.
     pub(crate) fn arrived(&self) -> Vec<Arrived> {
         std::mem::take(&mut *self.shared.arrived.lock().unwrap())

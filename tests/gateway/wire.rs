@@ -86,14 +86,14 @@ impl Wire {
     }
 
     /// Closes the sending side once an answer begins or the other side closes, and takes whatever
-    /// comes: its status, or 0.
-    pub(crate) async fn finish_soon(&mut self) -> u16 {
+    /// comes; of status 0 when that is no answer.
+    pub(crate) async fn finish_soon(&mut self) -> Reply {
         let begun = timeout(DEADLINE, self.stream.readable()).await;
         begun.expect("an answer or an end").ok();
         self.finish().await;
-        let (reply, _) = self.read_any("HEAD").await;
+        let (reply, _) = self.read_any("GET").await;
         self.unread.clear();
-        reply.status
+        reply
     }
 }
 

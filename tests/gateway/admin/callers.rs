@@ -9,6 +9,7 @@ use gpconnect_gateway::snapshot::{Roles, make_token};
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::description;
 use super::office::{address, ask, call, fault, order, own_uid, send, socket};
 use super::{calls, journal};
 use crate::audit::journal::Journal;
@@ -83,16 +84,16 @@ async fn a_process_of_another_user_is_refused() {
 }
 
 /// A gateway with the API at an address, for holders of tokens.
-struct Desk {
-    world: World,
-    address: SocketAddr,
+pub(super) struct Desk {
+    pub(super) world: World,
+    pub(super) address: SocketAddr,
     /// The file of tokens.
     path: PathBuf,
     _folder: TempDir,
 }
 
 impl Desk {
-    async fn start(lines: &[&str]) -> Self {
+    pub(super) async fn start(lines: &[&str]) -> Self {
         let folder = TempDir::with_prefix("gpconnect-tokens-").unwrap();
         let path = folder.path().join("tokens.txt");
         write(&path, lines);
@@ -105,11 +106,17 @@ impl Desk {
         Self { world, address, path, _folder: folder }
     }
 
-    async fn ask(&self, call: Call, token: &str) -> Answer {
+    pub(super) async fn ask(&self, call: Call, token: &str) -> Answer {
         let call = call.with("Host", "admin.example");
         let bearer = format!("Bearer {token}");
         let call = if token.is_empty() { call } else { call.with("Authorization", &bearer) };
-        Connection::open(self.address).await.send(call).await
+        self.send(call).await
+    }
+
+    async fn send(&self, call: Call) -> Answer {
+        let answer = Connection::open(self.address).await.send(call.clone()).await;
+        description::holds(&call, &answer);
+        answer
     }
 }
 
@@ -119,7 +126,7 @@ fn write(path: &Path, lines: &[&str]) {
 }
 
 /// A token and its line.
-fn make(name: &str, roles: &str) -> (String, String) {
+pub(super) fn make(name: &str, roles: &str) -> (String, String) {
     make_token(&name.parse().unwrap(), Roles::read(roles).unwrap()).unwrap()
 }
 
@@ -137,6 +144,7 @@ async fn tokens_say_who_calls_in_which_role() {
     let mut desk = Desk::start(&[&first, &second, &third]).await;
     let status = || call("GET", "/v1/status");
     let reload = || order("POST", "/v1/reload", &json!({}));
+    let purge = || order("POST", "/v1/cache/purge", &json!({"all": true}));
     let search = || order("POST", "/v1/audit/searches", &json!({}));
     let guess = format!("gpcg_{}", "A".repeat(43));
     for (name, call, token, expected, word) in [
@@ -144,11 +152,14 @@ async fn tokens_say_who_calls_in_which_role() {
         ("a guess", status(), &*guess, 401, "token_refused"),
         ("reads", status(), &reader, 200, ""),
         ("reads, orders", reload(), &reader, 403, "role_missing"),
+        ("reads, purges", purge(), &reader, 403, "role_missing"),
         ("reads, searches", search(), &reader, 403, "role_missing"),
         ("operates", reload(), &operator, 200, ""),
+        ("operates, purges", purge(), &operator, 200, ""),
         ("operates, reads", status(), &operator, 200, ""),
         ("operates, searches", search(), &operator, 403, "role_missing"),
         ("audits", search(), &auditor, 201, ""),
+        ("audits, purges", purge(), &auditor, 403, "role_missing"),
         ("audits, reads", status(), &auditor, 403, "role_missing"),
     ] {
         let answer = desk.ask(call, token).await;
@@ -157,7 +168,7 @@ async fn tokens_say_who_calls_in_which_role() {
     }
     let journal = journal(&mut desk.world).await;
     let of = |name: &str| journal.of("admin").filter(|it| it["principal"] == name).count();
-    assert_eq!((of("token:wall"), of("token:desk"), of("token:audit-team")), (3, 4, 2));
+    assert_eq!((of("token:wall"), of("token:desk"), of("token:audit-team")), (4, 6, 3));
     assert_eq!(journal.only("search")["client"], "127.0.0.1");
     assert_eq!(counted(&journal, "token_refused"), 2);
     let text = format!("{:?}{:?}", journal.records, desk.world.gateway.log.lines());
@@ -183,4 +194,66 @@ async fn a_token_is_good_under_the_right_name_until_it_is_taken_out() {
     let journal = journal(&mut desk.world).await;
     let turned_away = ["host_not_served", "token_refused"].map(|word| counted(&journal, word));
     assert_eq!(turned_away, [1, 1]);
+}
+
+/// A page that somebody was led to reaches nothing, even if it knew a token, and whatever name it has
+/// made point here. gp-connect 12.
+#[tokio::test]
+async fn no_page_gives_orders_with_a_token() {
+    let ((operator, first), (reader, second)) = (make("desk", "operate"), make("wall", "read"));
+    let mut desk = Desk::start(&[&first, &second]).await;
+    let bearer = format!("Bearer {operator}");
+    let good = |path: &str, body: &serde_json::Value| {
+        order("POST", path, body).with("Host", "admin.example").with("Authorization", &bearer)
+    };
+    let orders = [good("/v1/reload", &json!({})), good("/v1/cache/purge", &json!({"all": true}))];
+    let address = desk.address.to_string();
+    let names = ["evil.example", "admin.example.evil.example", "evil.admin.example", "", &*address];
+    let rebound = names.map(|host| (421, "host_not_served", "Host", host));
+    let of_page = [
+        (403, "cross_site", "Origin", "https://evil.example"),
+        (403, "cross_site", "Origin", "http://admin.example"),
+        (403, "cross_site", "Origin", "null"),
+        (403, "cross_site", "Referer", "https://evil.example/page"),
+        (403, "cross_site", "Sec-Fetch-Site", "cross-site"),
+        (403, "cross_site", "Sec-Fetch-Site", "same-origin"),
+        (400, "cookie_sent", "Cookie", "session=1"),
+        (401, "token_refused", "Authorization", "Basic YTpi"),
+        (415, "no_json", "Content-Type", "application/x-www-form-urlencoded"),
+        (415, "no_json", "Content-Type", "multipart/form-data; boundary=x"),
+        (415, "no_json", "Content-Type", "text/plain"),
+        (415, "no_json", "Content-Type", "application/json, text/plain"),
+        (415, "no_json", "Content-Encoding", "gzip"),
+    ];
+    for (status, word, name, value) in rebound.into_iter().chain(of_page) {
+        for order in &orders {
+            let answer = desk.send(order.clone().with(name, value)).await;
+            assert_eq!((answer.status, &*fault(&answer)), (status, word), "{name}: {value}");
+            assert!(answer.header("Access-Control-Allow-Origin").is_empty(), "{answer:?}");
+        }
+    }
+    // A browser asks first whether it may; two hosts are two readings.
+    let asks_first = Call { verb: "OPTIONS".into(), ..orders[0].clone() };
+    let asks_first = asks_first.with("Origin", "https://evil.example");
+    let two_hosts = orders[0].clone().and("Host", "evil.example");
+    let elsewhere = Call { target: "http://evil.example/v1/reload".into(), ..orders[0].clone() };
+    for (name, call, status, word) in [
+        ("asks first", asks_first, 403, "cross_site"),
+        ("two hosts", two_hosts, 421, "host_not_served"),
+        ("a target elsewhere", elsewhere, 421, "host_not_served"),
+    ] {
+        let answer = Connection::open(desk.address).await.send(call).await;
+        assert_eq!((answer.status, &*fault(&answer)), (status, word), "{name}");
+    }
+    for order in orders {
+        assert_eq!(desk.ask(order, &reader).await.status, 403, "a role is not enough");
+    }
+    let status = desk.ask(call("GET", "/v1/status"), &reader).await.json();
+    assert_eq!(status["generation"], 1, "nothing was reloaded");
+    let journal = journal(&mut desk.world).await;
+    assert_eq!(journal.of("reload").count(), 0);
+    let followed = journal.of("admin").filter(|record| record["status"] == 200);
+    assert_eq!(followed.count(), 1, "the look at the status");
+    let turned_away = ["host_not_served", "cross_site", "cookie_sent", "token_refused"];
+    assert_eq!(turned_away.map(|word| counted(&journal, word)), [12, 13, 2, 2]);
 }

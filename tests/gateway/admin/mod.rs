@@ -2,7 +2,10 @@
 
 mod bodies;
 mod callers;
-mod office;
+mod capabilities;
+mod conformance;
+mod description;
+pub(crate) mod office;
 mod searches;
 mod switches;
 
@@ -15,7 +18,7 @@ use crate::harness::{Mode, World};
 use office::{ask, call, fault, order, own_uid};
 
 /// Stops a gateway and reads its journal, which must be whole.
-async fn journal(world: &mut World) -> Journal {
+pub(crate) async fn journal(world: &mut World) -> Journal {
     assert_eq!(world.gateway.stop().await, Some(0));
     let journal = Journal::read(world.gateway.folder());
     journal.is_whole();
@@ -43,6 +46,7 @@ async fn state_can_be_asked() {
     assert_eq!((&status["ready"], &status["not_ready"]), (&json!(true), &Value::Null), "{status}");
     assert_eq!((&status["generation"], &status["practices"]), (&json!(1), &json!(3)), "{status}");
     assert_eq!(status["journal"]["writable"], true, "{status}");
+    assert_eq!(status["journal"]["reserve_held"], true, "{status}");
     assert_eq!(status["log_levels"], json!({"gpconnect_gateway": "info"}));
     let listener = &status["listeners"][0];
     assert_eq!(listener["address"], world.address(Mode::Transparent).to_string(), "{status}");
@@ -179,6 +183,7 @@ async fn without_a_journal_no_order_is_followed() {
     for (verb, path, body) in [
         ("POST", "/v1/reload", json!({})),
         ("PUT", "/v1/log-level", json!({"target": "gpconnect_gateway", "level": "debug"})),
+        ("POST", "/v1/cache/purge", json!({"all": true})),
         ("POST", "/v1/audit/searches", json!({"command": "search"})),
     ] {
         let answer = ask(&world, order(verb, path, &body)).await;

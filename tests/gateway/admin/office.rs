@@ -3,21 +3,28 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::net::UnixStream;
 
+use super::description;
 use crate::harness::log::says;
 use crate::harness::{Answer, Call, Connection, Mode, World};
 
 /// The socket of the gateway's own user.
-pub(super) fn socket(world: &World) -> PathBuf {
+pub(crate) fn socket(world: &World) -> PathBuf {
+    sockets(world).pop().expect("a socket")
+}
+
+/// Those of all gateways that share the folder.
+pub(crate) fn sockets(world: &World) -> Vec<PathBuf> {
     let found = std::fs::read_dir(world.gateway.folder().join("state")).unwrap();
-    let mut found = found.map(|entry| entry.unwrap().path());
-    found.find(|path| path.extension().is_some_and(|it| it == "sock")).expect("a socket")
+    let found = found.map(|entry| entry.unwrap().path());
+    found.filter(|path| path.extension().is_some_and(|it| it == "sock")).collect()
 }
 
 /// The address of the API.
-pub(super) async fn address(world: &World) -> std::net::SocketAddr {
+pub(crate) async fn address(world: &World) -> std::net::SocketAddr {
     let is_address = |line: &Value| {
         says(line, "admin API")
             && line["address"].as_str().unwrap().parse::<std::net::SocketAddr>().is_ok()
@@ -27,12 +34,12 @@ pub(super) async fn address(world: &World) -> std::net::SocketAddr {
 }
 
 /// Who we are to it.
-pub(super) fn own_uid(world: &World) -> String {
+pub(crate) fn own_uid(world: &World) -> String {
     format!("uid:{}", std::fs::metadata(world.gateway.folder()).unwrap().uid())
 }
 
 /// A call that is right until a test changes it.
-pub(super) fn call(verb: &str, target: &str) -> Call {
+pub(crate) fn call(verb: &str, target: &str) -> Call {
     Call {
         mode: Mode::Assist,
         verb: verb.into(),
@@ -43,23 +50,41 @@ pub(super) fn call(verb: &str, target: &str) -> Call {
 }
 
 /// A call with a body.
-pub(super) fn order(verb: &str, target: &str, body: &Value) -> Call {
+pub(crate) fn order(verb: &str, target: &str, body: &Value) -> Call {
     let call = call(verb, target).with("Content-Type", "application/json");
     Call { body: vec![body.to_string().into()], ..call }
 }
 
+/// A switch as `POST /v1/switches` takes it.
+pub(crate) fn off(what: &Value, seconds: i64) -> Call {
+    let until = Timestamp::now() + SignedDuration::from_secs(seconds);
+    let body = json!({
+        "off": what, "reason": "supplier's outage", "owner": "duty desk", "until": until.to_string(),
+    });
+    order("POST", "/v1/switches", &body)
+}
+
+/// The end of the switch with this id.
+pub(crate) fn on(id: &Value) -> Call {
+    let path = format!("/v1/switches/{}/on", id.as_str().unwrap());
+    order("POST", &path, &json!({"reason": "outage is over"}))
+}
+
 /// Sends it to a socket.
-pub(super) async fn send(path: &Path, call: Call) -> Answer {
-    Connection::over(UnixStream::connect(path).await.unwrap()).await.send(call).await
+pub(crate) async fn send(path: &Path, call: Call) -> Answer {
+    let mut connection = Connection::over(UnixStream::connect(path).await.unwrap()).await;
+    let answer = connection.send(call.clone()).await;
+    description::holds(&call, &answer);
+    answer
 }
 
 /// Sends it to the socket of the gateway's own user.
-pub(super) async fn ask(world: &World, call: Call) -> Answer {
+pub(crate) async fn ask(world: &World, call: Call) -> Answer {
     send(&socket(world), call).await
 }
 
 /// What was wrong with a call, after a look at the rest of the answer.
-pub(super) fn fault(answer: &Answer) -> String {
+pub(crate) fn fault(answer: &Answer) -> String {
     assert_eq!(answer.header("Cache-Control"), "no-store");
     if answer.status < 300 {
         assert_eq!(answer.header("Content-Type"), "application/json");

@@ -20,9 +20,14 @@ async fn whoever_searches_is_on_record_first() {
     assert_eq!(found["opened"]["reason"], "complaint 17");
     command(&folder, "show", &["1/0"]);
     command(&folder, "tail", &["-n", "1"]);
+    let counted = command(&folder, "stats", &["--since", "2026-01-01T00:00:00Z", "-o", "json"]);
+    let counted: Value = serde_json::from_str(&counted).unwrap();
+    assert_eq!(counted["by_kind"]["search"], 4, "it counts itself: {counted}");
     world.gateway.limit_files(0);
-    let (worked, found, beside) = run(&folder, "search", &["--kind", "start"]);
-    assert!(!worked && found.is_empty() && beside.contains("can't be written"), "{beside}");
+    for (name, arguments) in [("search", &["--kind", "start"][..]), ("stats", &[])] {
+        let (worked, found, beside) = run(&folder, name, arguments);
+        assert!(!worked && found.is_empty() && beside.contains("can't be written"), "{beside}");
+    }
     world.gateway.limit_files(u64::MAX);
     assert_eq!(world.gateway.stop().await, Some(0));
     let (worked, _, beside) = run(&folder, "search", &["--kind", "start"]);
@@ -30,6 +35,7 @@ async fn whoever_searches_is_on_record_first() {
     let journal = Journal::read(&folder);
     let searches: Vec<_> = journal.of("search").collect();
     let told: Vec<_> = searches.iter().map(|it| it["command"].as_str().unwrap()).collect();
-    assert_eq!(told, ["search", "show", "tail"]);
+    assert_eq!(told, ["search", "show", "tail", "stats"]);
     assert_eq!(searches[1]["record"], "1/0");
+    assert!(searches[3]["since"].as_str().unwrap().starts_with("2026-01-01T00:00:00"));
 }

@@ -2,11 +2,10 @@
 
 use std::fs;
 
-use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::journal;
-use super::office::{ask, call, fault, order};
+use super::office::{ask, call, fault, off, on, order};
 use crate::audit::journal::run;
 use crate::harness::interactions as all;
 use crate::harness::log::says;
@@ -14,20 +13,6 @@ use crate::harness::{Call, Mode, World};
 
 fn read(world: &World) -> Call {
     world.call(Mode::Transparent, &all::READ_PATIENT, "Patient/1")
-}
-
-/// A switch as `POST /v1/switches` takes it.
-fn off(what: &Value, seconds: i64) -> Call {
-    let until = Timestamp::now() + SignedDuration::from_secs(seconds);
-    let body = json!({
-        "off": what, "reason": "supplier's outage", "owner": "duty desk", "until": until.to_string(),
-    });
-    order("POST", "/v1/switches", &body)
-}
-
-fn on(id: &Value) -> Call {
-    let path = format!("/v1/switches/{}/on", id.as_str().unwrap());
-    order("POST", &path, &json!({"reason": "outage is over"}))
 }
 
 /// What is switched off is refused and nothing else, until it is switched on again.
@@ -117,14 +102,30 @@ async fn switches_outlive_a_restart() {
     assert_eq!(world.gateway.stop().await, Some(0));
 
     let path = world.gateway.folder().join("state/switches.json");
-    fs::write(&path, "{").unwrap();
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_gpconnect-gateway"))
-        .args(["serve", "--config"])
-        .arg(world.gateway.folder().join("gateway.toml"))
-        .output()
-        .unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && told.contains("switches.json: is damaged"), "{told}");
+    let run = |command: &str| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_gpconnect-gateway"))
+            .args([command, "--config"])
+            .arg(world.gateway.folder().join("gateway.toml"))
+            .output()
+            .unwrap();
+        let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), told)
+    };
+    let (code, told) = run("check");
+    assert!(code == Some(0) && told.contains("can be used: 0 mistakes"), "{told}");
+    let whole = fs::read_to_string(&path).unwrap();
+    let other = whole.replace("\"version\": 1", "\"version\": 7");
+    assert_ne!(other, whole);
+    for (text, what) in [("{", "is damaged"), (other.as_str(), "is of version 7, expected 1")] {
+        fs::write(&path, text).unwrap();
+        for (command, expected) in [("serve", 2), ("check", 1)] {
+            let (code, told) = run(command);
+            assert_eq!(code, Some(expected), "{command}: {told}");
+            for part in ["gateway.toml: admin.state: ", "switches.json: ", what, "mend the file"] {
+                assert!(told.contains(part), "{command}: {part} in {told}");
+            }
+        }
+    }
 }
 
 /// Before a switch is set it can be seen what it would have refused in the last hour.
@@ -137,6 +138,10 @@ async fn a_preview_counts_the_last_hour() {
     }
     let metadata = world.call(Mode::Assist, &all::READ_METADATA, "metadata");
     assert_eq!(world.send(metadata).await.status, 200);
+    // A request is counted right behind its answer, and before its line.
+    let is_told = |line: &&Value| line["message"] == "request";
+    let all_told = |lines: &[Value]| lines.iter().filter(is_told).count() == 4;
+    world.gateway.log.wait_until("a line for each", all_told).await;
     for (query, would_refuse) in [
         (format!("practice={code}"), 4),
         (format!("practice={code}&capability=appointments"), 0),
@@ -153,8 +158,8 @@ async fn a_preview_counts_the_last_hour() {
         }
     }
     for (query, status, word) in [
-        ("", 400, "switch_invalid"),
-        ("practice=Z99999", 400, "not_registered"),
+        ("", 422, "switch_invalid"),
+        ("practice=Z99999", 422, "not_registered"),
         ("x=1", 400, "query_unknown"),
     ] {
         let answer = ask(&world, call("GET", &format!("/v1/switches/preview?{query}"))).await;
@@ -175,14 +180,14 @@ async fn what_can_not_be_kept_is_not_switched() {
         order("POST", "/v1/switches", &body)
     };
     for (name, call, status, word) in [
-        ("nothing", off(&json!({}), 60), 400, "switch_invalid"),
-        ("two", off(&json!({"practice": code, "consumer": "2"}), 60), 400, "switch_invalid"),
-        ("unknown", off(&json!({"practice": "Z99999"}), 60), 400, "not_registered"),
-        ("over", off(&good, -1), 400, "until_invalid"),
-        ("for ever", off(&good, 400 * 86_400), 400, "until_invalid"),
+        ("nothing", off(&json!({}), 60), 422, "switch_invalid"),
+        ("two", off(&json!({"practice": code, "consumer": "2"}), 60), 422, "switch_invalid"),
+        ("unknown", off(&json!({"practice": "Z99999"}), 60), 422, "not_registered"),
+        ("over", off(&good, -1), 422, "until_invalid"),
+        ("for ever", off(&good, 400 * 86_400), 422, "until_invalid"),
         ("no time", with("until", json!("tomorrow")), 400, "body_invalid"),
         ("no reason", with("reason", json!("")), 400, "body_invalid"),
-        ("a patient", with("reason", json!("for 900 000 0009")), 400, "body_invalid"),
+        ("a patient", with("reason", json!("for 900 000 0009")), 422, "patient_named"),
     ] {
         let answer = ask(&world, call).await;
         assert_eq!((answer.status, &*fault(&answer)), (status, word), "{name}");

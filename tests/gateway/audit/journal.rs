@@ -28,10 +28,19 @@ pub(super) fn verify(folder: &Path, foreign: &[PathBuf]) -> (bool, String) {
     (whole, text + &beside)
 }
 
-/// The same, with whether it worked, and what it said beside.
+/// The same as [`command`], with whether it worked, and what it said beside.
 pub(crate) fn run(folder: &Path, name: &str, arguments: &[&str]) -> (bool, String, String) {
+    audit(folder, name, &[&["audit"], arguments].concat())
+}
+
+/// Whether `audit check-proof` accepts a proof, given a file of public keys.
+pub(super) fn check_proof(folder: &Path, proof: &str, keys: &str) -> bool {
+    audit(folder, "check-proof", &[proof, "--key", keys]).0
+}
+
+fn audit(folder: &Path, name: &str, arguments: &[&str]) -> (bool, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_gpconnect-gateway"))
-        .args(["audit", name, "audit"])
+        .args(["audit", name])
         .args(arguments)
         .current_dir(folder)
         .output()
@@ -54,11 +63,14 @@ impl Journal {
         self.fits_its_schema();
     }
 
-    /// Each record is as the published schema says.
+    /// Each record is as the published schema says, which knows all its members.
     fn fits_its_schema(&self) {
-        let schema = serde_json::from_str(SCHEMA).unwrap();
-        let schema = jsonschema::validator_for(&schema).unwrap();
+        let text: Value = serde_json::from_str(SCHEMA).unwrap();
+        let schema = jsonschema::validator_for(&text).unwrap();
         for record in &self.records {
+            for name in record.as_object().unwrap().keys() {
+                assert!(text["properties"][name].is_object(), "{name} is unknown: {record}");
+            }
             let wrong = schema.iter_errors(record);
             let wrong: Vec<_> = wrong.map(|it| format!("{}: {it}", it.instance_path())).collect();
             assert!(wrong.is_empty(), "{wrong:#?} in {record}");

@@ -1,11 +1,15 @@
 //! The journal of a real gateway, held against what a provider saw.
 
+mod contents;
 mod disks;
 mod faults;
 mod flood;
+mod full;
+mod gone;
 pub(crate) mod journal;
 mod keys;
 mod load;
+mod outside;
 mod power;
 mod search;
 mod witness;

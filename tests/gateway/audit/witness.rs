@@ -223,8 +223,8 @@ async fn the_files_of_a_witness_are_checked() {
     let witness = Witness::start().await;
     let folder = TempDir::with_prefix("gpconnect-test-").unwrap();
     let config = concat!(env!("CARGO_MANIFEST_DIR"), "/config");
-    for file in std::fs::read_dir(config).unwrap() {
-        let file = file.unwrap();
+    let files = std::fs::read_dir(config).unwrap().map(|file| file.unwrap());
+    for file in files.filter(|file| file.path().is_file()) {
         std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
     }
     let keys = folder.path().join("audit-keys");

@@ -10,17 +10,17 @@ use http_body_util::BodyExt;
 use super::{cached, good, organisation, read, reply, send, trace_id};
 use crate::harness::interactions::{self as all, Interaction};
 use crate::harness::provider::AnyBody;
-use crate::harness::{Call, Form, Mode, Provider, World};
+use crate::harness::{Call, Connection, Form, Mode, Provider, World};
 
 /// A provider that answers each request with all that it was sent, as an organisation that could
 /// well be kept, and asks for it to be kept for ever.
-async fn echoing() -> (World, Provider, Arc<Mutex<Vec<String>>>) {
+async fn echoing(settings: &str) -> (World, Provider, Arc<Mutex<Vec<String>>>) {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let notes = Arc::clone(&seen);
     let provider = Provider::start(move |request: &Request<()>| echo(request, &notes)).await;
     let world = World::start(|plan| {
         plan.upstream = Some(provider.address);
-        plan.settings = "[cache]\n".into();
+        plan.settings = format!("[cache]\n{settings}");
     })
     .await;
     (world, provider, seen)
@@ -54,7 +54,7 @@ fn echo(request: &Request<()>, notes: &Mutex<Vec<String>>) -> Response<AnyBody> 
 /// gp-connect 13.
 #[tokio::test]
 async fn an_attacker_s_headers_shape_nobody_s_answer() {
-    let (world, _provider, seen) = echoing().await;
+    let (world, _provider, seen) = echoing("").await;
     for (number, (name, value)) in [
         ("X-Forwarded-Host", "evil.example"),
         ("X-Forwarded-For", "6.6.6.6"),
@@ -91,7 +91,7 @@ async fn an_attacker_s_headers_shape_nobody_s_answer() {
 /// gp-connect 6 and 13.
 #[tokio::test]
 async fn spellings_never_cross() {
-    let (world, _provider, seen) = echoing().await;
+    let (world, _provider, seen) = echoing("").await;
     let code =
         |code: &str| format!("identifier=https://fhir.nhs.uk/Id/ods-organization-code|{code}");
     let (a, b) = (code("RZZ01"), code("RZZ02"));
@@ -228,32 +228,74 @@ async fn links_are_led_back_for_those_who_are_assisted_only() {
     }
 }
 
-/// Whatever the provider's headers ask for: what may hold a patient is asked for each time.
+/// Everything that can be configured, as far as it goes.
+const ALL_THERE_IS: &str = "\
+    statement_fresh = \"1h\"\nstatement_stale = \"1h\"\nstatement_if_error = \"24h\"\n\
+    organisation_fresh = \"1h\"\norganisation_stale = \"1h\"\norganisation_if_error = \"24h\"\n\
+    search_fresh = \"1h\"\nsearch_stale = \"1h\"\nsearch_if_error = \"24h\"\nsearch_empty = \"5m\"\n";
+
+/// Whatever is configured, and whatever the provider's headers ask for: what may hold a patient is
+/// asked for each time.
 /// gp-connect 13.
 #[tokio::test]
 async fn nothing_with_a_patient_is_ever_kept() {
-    let (world, _provider, seen) = echoing().await;
-    let mut number = 0;
-    for (interaction, path) in not_kept() {
-        for round in 1..=2 {
-            number += 1;
-            let mut call = world.call(Mode::Transparent, interaction, path);
-            if interaction.verb != "GET" {
-                call = call.json(&serde_json::json!({"resourceType": "Parameters"}));
+    for settings in ["", ALL_THERE_IS] {
+        let (world, _provider, seen) = echoing(settings).await;
+        let mut number = 0;
+        for (interaction, path) in not_kept() {
+            for round in 1..=2 {
+                number += 1;
+                let mut call = world.call(Mode::Transparent, interaction, path);
+                if interaction.verb != "GET" {
+                    call = call.json(&serde_json::json!({"resourceType": "Parameters"}));
+                }
+                if interaction.verb == "PUT" {
+                    call = call.with("If-Match", "W/\"1\"");
+                }
+                let answer = send(&world, number, call, "").await;
+                assert_eq!(answer.header("Cache-Status"), "", "{path}");
+                assert_eq!(answer.header("Age"), "", "{path}");
+                assert_eq!(seen.lock().unwrap().len(), round, "{path}: asked for each time");
             }
-            if interaction.verb == "PUT" {
-                call = call.with("If-Match", "W/\"1\"");
-            }
-            let answer = send(&world, number, call, "").await;
-            assert_eq!(answer.header("Cache-Status"), "", "{path}");
-            assert_eq!(answer.header("Age"), "", "{path}");
-            assert_eq!(seen.lock().unwrap().len(), round, "{path}: asked for each time");
+            seen.lock().unwrap().clear();
         }
-        seen.lock().unwrap().clear();
+        let metrics = crate::exposition::Exposition::of(&world).await;
+        assert_eq!(metrics.sum("cache_entries", &[]), 0.0);
+        assert_eq!(metrics.sum("cache_requests_total", &[]), 0.0);
     }
-    let metrics = crate::exposition::Exposition::of(&world).await;
-    assert_eq!(metrics.sum("cache_entries", &[]), 0.0);
-    assert_eq!(metrics.sum("cache_requests_total", &[]), 0.0);
+}
+
+/// Who calls by one name of the gateway shapes nobody's links who calls by another.
+/// gp-connect 13.
+#[tokio::test]
+async fn a_host_that_is_served_shapes_its_own_links_only() {
+    let names = ["one.example", "two.example", "one.example"];
+    let provider = crate::scripted::Scripted::start().await;
+    let world = World::start(|plan| {
+        plan.upstream = Some(provider.address());
+        plan.settings = format!(
+            "[[listener]]\nname = \"many\"\naddress = \"127.0.0.1:0\"\n\
+             server_names = [\"one.example\", \"two.example\"]\ninsecure_plain_http = true\n\
+             insecure_everyone_is = [\"{}\"]\n\n[cache]\n",
+            Mode::Assist.asid()
+        );
+    })
+    .await;
+    let root = crate::harness::call::root(world.practice(0), &all::READ_ORGANIZATION);
+    let body = serde_json::json!({
+        "resourceType": "Organization", "partOf": {"reference": format!("{root}/Organization/18")},
+    });
+    provider.will([reply("200 OK", super::JSON, &body.to_string())]);
+    for (number, name) in names.into_iter().enumerate() {
+        let call = read(&world, Mode::Assist, "17").with("Host", name);
+        let mut connection = Connection::open(world.gateway.listeners["many"]).await;
+        let answer = connection.send(call.with("Ssp-TraceID", &trace_id(number))).await;
+        let how = if number == 0 { "miss" } else { "hit" };
+        assert_eq!(super::fared(&world, &trace_id(number)).await, how, "{name}");
+        let link = answer.json()["partOf"]["reference"].as_str().unwrap().to_owned();
+        assert!(link.starts_with(&format!("http://{name}/A20047/")), "{name}: {link}");
+    }
+    assert_eq!(provider.arrived().len(), 1);
 }
 
 /// All interactions of 1.2.7 but the four that may be kept.

@@ -2,6 +2,7 @@
 //! journal say of it.
 
 mod crossing;
+mod purge;
 mod stampede;
 mod table;
 mod turns;
@@ -13,13 +14,18 @@ use crate::harness::{Answer, Call, Mode, World};
 use crate::scripted::{Scripted, Step};
 
 /// A world whose practices are all behind a provider that does as it is told, with this in
-/// `[cache]`. No answer takes longer than two seconds.
-async fn cached(settings: &str) -> (World, Scripted) {
+/// `[cache]`.
+pub(crate) async fn cached(settings: &str) -> (World, Scripted) {
+    cached_within("10s", settings).await
+}
+
+/// The same, where no answer takes longer than twice that time.
+async fn cached_within(limit: &str, settings: &str) -> (World, Scripted) {
     let provider = Scripted::start().await;
     let world = World::start(|plan| {
         plan.upstream = Some(provider.address());
         plan.settings =
-            format!("[timeouts]\nconnect = \"1s\"\nquery = \"1s\"\n\n[cache]\n{settings}\n");
+            format!("[timeouts]\nconnect = {limit:?}\nquery = {limit:?}\n\n[cache]\n{settings}\n");
     })
     .await;
     (world, provider)
@@ -42,12 +48,12 @@ fn organisation(version: usize) -> String {
 
 /// An answer with these lines in its head, besides its length. Its connection is not kept: a call
 /// that fails on a new one is not sent again.
-fn reply(status: &str, lines: &str, body: &str) -> Step {
+pub(crate) fn reply(status: &str, lines: &str, body: &str) -> Step {
     let framing = format!("Connection: close\r\nContent-Length: {}", body.len());
     Step::send(format!("HTTP/1.1 {status}\r\n{lines}{framing}\r\n\r\n{body}"))
 }
 
-const JSON: &str = "Content-Type: application/fhir+json;charset=utf-8\r\n";
+pub(crate) const JSON: &str = "Content-Type: application/fhir+json;charset=utf-8\r\n";
 
 /// A good answer with a tag of this version.
 fn good(version: usize) -> Step {

@@ -209,15 +209,70 @@ async fn a_change_of_the_directory_is_the_end_of_what_was_known() {
 #[tokio::test]
 async fn a_call_is_sent_once_more_over_a_new_connection() {
     let (world, provider) = cached("").await;
-    provider.will([Step::Send(crate::scripted::answer(&organisation(1)))]);
-    send(&world, 1, read(&world, Mode::Transparent, "1"), "miss").await;
-    provider.will([Step::Close]);
-    provider.will([good(2)]);
-    let answer = send(&world, 2, read(&world, Mode::Transparent, "2"), "miss").await;
-    assert_eq!(answer.text(), organisation(2));
-    let arrived = provider.arrived();
-    assert_eq!(arrived.len(), 3);
-    assert_eq!(arrived[0].connection, arrived[1].connection);
-    assert_ne!(arrived[1].connection, arrived[2].connection);
-    assert_eq!(super::line(&world, &trace_id(2)).await["tries"], 2);
+    for turn in 1..=10 {
+        provider.will([Step::Send(crate::scripted::answer(&organisation(1)))]);
+        send(&world, turn, read(&world, Mode::Transparent, &format!("1{turn}")), "miss").await;
+        let kept = provider.arrived()[0].connection;
+        provider.will([Step::Close]);
+        provider.will([good(2)]);
+        let id = trace_id(100 + turn);
+        let call = read(&world, Mode::Transparent, &format!("2{turn}")).with("Ssp-TraceID", &id);
+        let answer = world.send(call).await;
+        let arrived = provider.arrived();
+        // Who comes while the engine still watches the kept connection gets a new one.
+        if arrived[0].connection != kept {
+            provider.forget();
+            continue;
+        }
+        assert_eq!(answer.text(), organisation(2));
+        assert_eq!(arrived.len(), 2);
+        assert_ne!(arrived[1].connection, kept);
+        let line = super::line(&world, &id).await;
+        assert_eq!((&line["tries"], &line["cache"]), (&2.into(), &"miss".into()), "{line}");
+        return;
+    }
+    panic!("no call went over a kept connection in ten turns");
+}
+
+/// Nothing of a practice that says no is kept, and what had been is gone; the others keep theirs.
+#[tokio::test]
+async fn answers_of_a_practice_are_kept_unless_it_says_no() {
+    let (world, provider) = cached("").await;
+    let code = |place: usize| format!("\"{}\"", world.practice(place).ods_code);
+    let call = |place: usize| {
+        let (practice, form) = (world.practice(place), crate::harness::Form::Ods);
+        let organisation = &crate::harness::interactions::READ_ORGANIZATION;
+        let path = "Organization/17";
+        crate::harness::Call::new(Mode::Transparent, form, practice, organisation, path)
+    };
+    // The practice has its switches in a section of its own.
+    let everyone = "practices = [\"group:everyone\"]\ngp_connect";
+    let others = format!("practices = [{}, {}]\ngp_connect", code(1), code(2));
+    let own = format!(
+        "\n[[enablement]]\npractices = [{}]\ngp_connect = true\n\
+         capabilities = [\"appointments\", \"structured\"]\ncache = true\n",
+        code(0)
+    );
+    world.gateway.reload("consumers.toml", |text| text.replace(everyone, &others) + &own).await;
+    for (round, change, asked) in [
+        (0, None, [(0, "miss"), (0, "hit"), (1, "miss"), (1, "hit")]),
+        (1, Some(("cache = true", "cache = false")), [(0, ""), (0, ""), (1, "hit"), (1, "hit")]),
+        (
+            2,
+            Some(("cache = false", "cache = true")),
+            [(0, "miss"), (0, "hit"), (1, "hit"), (1, "hit")],
+        ),
+    ] {
+        if let Some((from, to)) = change {
+            world.gateway.reload("consumers.toml", |text| text.replace(from, to)).await;
+        }
+        for (number, (place, how)) in asked.into_iter().enumerate() {
+            if how != "hit" {
+                provider.will([good(round)]);
+            }
+            provider.arrived();
+            send(&world, 10 * round + number, call(place), how).await;
+            assert_eq!(provider.arrived().len(), usize::from(how != "hit"), "{round}.{number}");
+        }
+    }
 }

@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     SyncOnce,
     /// Making files.
     Create,
+    /// Nothing, but making durable never ends.
+    Hang,
 }
 
 impl Fault {
@@ -33,6 +35,7 @@ impl Fault {
             Self::Sync => b"f",
             Self::SyncOnce => b"o",
             Self::Create => b"c",
+            Self::Hang => b"h",
         }
     }
 }

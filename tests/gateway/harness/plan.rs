@@ -22,6 +22,8 @@ pub(crate) struct Plan {
     pub(crate) tls: Option<(SslContext, String)>,
     /// `direct` or `proxy`.
     pub(crate) connection: &'static str,
+    /// The next proxy, and which practices stand behind it.
+    pub(crate) onward: Option<Onward>,
     /// Which practices stand at an address that refuses connections.
     pub(crate) refusing: Vec<usize>,
     /// What follows in gateway.toml, for instance `[timeouts]`.
@@ -36,6 +38,18 @@ pub(crate) struct Plan {
     pub(crate) clock: Clock,
 }
 
+/// A next proxy.
+pub(crate) struct Onward {
+    pub(crate) address: SocketAddr,
+    /// The `[upstream.tls]` to reach it by, or the consent to do without.
+    pub(crate) tls: String,
+    /// The places of the practices behind it.
+    pub(crate) places: Vec<usize>,
+}
+
+/// The name of its upstream.
+pub(crate) const ONWARD: &str = "national";
+
 impl Default for Plan {
     fn default() -> Self {
         Self {
@@ -43,6 +57,7 @@ impl Default for Plan {
             upstream: None,
             tls: None,
             connection: "direct",
+            onward: None,
             refusing: Vec::new(),
             settings: String::new(),
             consumers: consumers(),
@@ -60,6 +75,10 @@ impl Plan {
         for place in &self.refusing {
             let code = estate.practices()[*place].ods_code;
             assert!(estate.move_behind(code, "refusing"));
+        }
+        for place in self.onward.iter().flat_map(|onward| &onward.places) {
+            let code = estate.practices()[*place].ods_code;
+            assert!(estate.move_behind(code, ONWARD));
         }
         estate
     }
@@ -98,6 +117,9 @@ impl Plan {
         if !self.refusing.is_empty() {
             text.push_str(&self::upstream("refusing", refusing, "direct", PLAIN));
         }
+        if let Some(onward) = &self.onward {
+            text.push_str(&self::upstream(ONWARD, onward.address, "proxy", &onward.tls));
+        }
         text.push_str(&self.settings);
         text
     }
@@ -111,7 +133,7 @@ pub(crate) fn make_keys(folder: &Path) {
     }
 }
 
-const PLAIN: &str = "insecure_plain_http = true\n";
+pub(crate) const PLAIN: &str = "insecure_plain_http = true\n";
 
 fn upstream(name: &str, address: SocketAddr, connection: &str, tls: &str) -> String {
     format!(

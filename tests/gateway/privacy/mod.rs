@@ -1,4 +1,4 @@
-//! No patient in log or metrics: numbers and words are planted in everything that callers and
+//! No patient in log, metrics or spans: numbers and words are planted in everything that callers and
 //! providers can write into, and looked for in everything that operators can read.
 
 mod answers;

@@ -18,53 +18,60 @@ pub(super) fn command(world: &World) -> Call {
     call.with("If-Match", "W/\"1\"").json(&json!({"resourceType": "Appointment"}))
 }
 
+/// Headers that a caller may write.
+const HEADERS: [&str; 36] = [
+    "Host",
+    "Ssp-TraceID",
+    "Ssp-From",
+    "Ssp-To",
+    "Ssp-InteractionID",
+    "Authorization",
+    "Accept",
+    "Accept-Encoding",
+    "Accept-Language",
+    "Content-Type",
+    "Content-Encoding",
+    "Content-Length",
+    "Transfer-Encoding",
+    "Expect",
+    "If-Match",
+    "If-None-Match",
+    "Prefer",
+    "Connection",
+    "Upgrade",
+    "TE",
+    "Trailer",
+    "Forwarded",
+    "Via",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "traceparent",
+    "tracestate",
+    "User-Agent",
+    "Referer",
+    "Cookie",
+    "Origin",
+    "From",
+    "X-Request-ID",
+    "X-Patient",
+    "Ssp_From",
+    "Proxy-Authorization",
+];
+
 /// Every place of a request that a caller writes, planted one by one.
 pub(super) fn planted_requests(world: &World, numbers: &mut Numbers) -> Vec<Vec<u8>> {
     let mut requests = Vec::new();
-    for header in [
-        "Host",
-        "Ssp-TraceID",
-        "Ssp-From",
-        "Ssp-To",
-        "Ssp-InteractionID",
-        "Authorization",
-        "Accept",
-        "Accept-Encoding",
-        "Accept-Language",
-        "Content-Type",
-        "Content-Encoding",
-        "Content-Length",
-        "Transfer-Encoding",
-        "Expect",
-        "If-Match",
-        "If-None-Match",
-        "Prefer",
-        "Connection",
-        "Upgrade",
-        "TE",
-        "Trailer",
-        "Forwarded",
-        "Via",
-        "X-Forwarded-For",
-        "X-Forwarded-Host",
-        "traceparent",
-        "tracestate",
-        "User-Agent",
-        "Referer",
-        "Cookie",
-        "Origin",
-        "From",
-        "X-Request-ID",
-        "X-Patient",
-        "Ssp_From",
-        "Proxy-Authorization",
-    ] {
+    for header in HEADERS {
         for value in [numbers.number(), numbers.word()] {
             requests.push(wire::bytes(&good(world).with(header, &value)));
             requests.push(wire::bytes(&command(world).with(header, &value)));
             requests.push(wire::bytes(&good(world).and(header, &value)));
         }
     }
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let traced = good(world).with("traceparent", parent);
+    requests.push(wire::bytes(&traced.and("tracestate", &format!("a={}", numbers.word()))));
+    requests.push(wire::bytes(&Call { verb: numbers.word(), ..good(world) }));
     let name = format!("X-{}", numbers.word());
     requests.push(wire::bytes(&good(world).and(&name, "1")));
     let bearer = format!("Bearer {}", numbers.word());

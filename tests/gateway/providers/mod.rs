@@ -1,6 +1,7 @@
 //! Providers that are dead, slow, or lie: the consumer is told which, in the proxy's words, or gets
 //! an answer that is visibly cut, and the other practices do not notice.
 
+mod cut;
 mod endless;
 mod lies;
 mod pages;

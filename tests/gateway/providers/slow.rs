@@ -65,11 +65,14 @@ async fn a_head_that_drips() {
 #[tokio::test]
 async fn interim_answers_without_end() {
     let (world, provider) = scripted(SHORT).await;
-    let again = Duration::from_millis(20);
-    for (name, interim) in [
-        ("100", "HTTP/1.1 100 Continue\r\n\r\n"),
-        ("102", "HTTP/1.1 102 Processing\r\n\r\n"),
-        ("103", "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"),
+    let now_and_then = Duration::from_millis(20);
+    let hints = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n";
+    for (name, interim, again) in [
+        ("100", "HTTP/1.1 100 Continue\r\n\r\n".to_owned(), now_and_then),
+        ("102", "HTTP/1.1 102 Processing\r\n\r\n".to_owned(), now_and_then),
+        ("103", hints.to_owned(), now_and_then),
+        ("a flood of 100", "HTTP/1.1 100 Continue\r\n\r\n".repeat(500), Duration::ZERO),
+        ("a flood of 103", hints.repeat(500), Duration::ZERO),
     ] {
         let call = query(&world);
         provider.will([Step::Forever(interim.into(), again)]);

@@ -100,6 +100,7 @@ const ROWS: &[Row] = &[
     row("gp_connect_disabled",     403, "forbidden",     DENIED),
     row("capability_disabled",     403, "forbidden",     DENIED),
     row("switched_off",            403, "forbidden",     DENIED),
+    row("request_loop",            508, "processing",    INTERNAL),
     row("body_too_long",           413, "too-long",      BAD),
     row("body_timeout",            408, "timeout",       BAD),
     row("body_broken",             400, "invalid",       BAD),

@@ -23,7 +23,7 @@ pub(super) enum Kind {
 }
 
 /// A key under its name.
-pub(super) struct Key {
+pub(crate) struct Key {
     pub(super) kid: &'static str,
     kind: Kind,
     pub(super) key: PKey<Private>,

@@ -26,7 +26,7 @@ use crate::tls::{Client, Pki, now};
 use crate::wire::{Reply, Wire};
 
 /// The system that sends access tokens, and one of the same certificate that does not.
-const WARDS: &str = "200000000361";
+pub(crate) const WARDS: &str = "200000000361";
 const CLINIC: &str = "200000000362";
 const HOST: &str = "wards.rxx01.example";
 
@@ -105,22 +105,7 @@ impl Bench {
 
     /// Good claims: made at this second for the holder of this certificate.
     fn claims(&self, issued: &Issued) -> Value {
-        let now = now();
-        let hash = issued.certificate.digest(MessageDigest::sha256()).unwrap();
-        json!({
-            "iss": TRUST,
-            "aud": AUDIENCE,
-            "sub": "u-4471",
-            "iat": now,
-            "exp": now + 600,
-            "jti": Uuid::new_v4().to_string(),
-            "client_id": WARDS,
-            "cnf": { "x5t#S256": encode(hash) },
-            "family_name": "Kaur",
-            "given_name": "Asha",
-            "org": { "ods": ORGANISATION },
-            "roles": [{ "profile": "555000333444" }],
-        })
+        claims_of(WARDS, &issued.certificate.digest(MessageDigest::sha256()).unwrap())
     }
 
     /// A good access token.
@@ -172,6 +157,48 @@ impl Bench {
         assert_eq!(reply.status, contract::of(word).status, "{name}: {reply:?}");
         reply
     }
+}
+
+/// What gateway.toml and consumers.toml need for consumers with access tokens, of an issuer whose keys
+/// are put into `folder`.
+pub(crate) fn registered(folder: &Path) -> (String, String) {
+    (trust(folder).0, consumers())
+}
+
+/// The issuer's section of gateway.toml, and its key.
+pub(crate) fn trust(folder: &Path) -> (String, Key) {
+    let (key, keys) = (Key::new("p256-1", Kind::P256), folder.join("trust.jwks"));
+    std::fs::write(&keys, jwks(&[&key])).unwrap();
+    (section("trust", TRUST, &keys, ""), key)
+}
+
+/// A good access token of that issuer for the system that holds the certificate with this hash.
+pub(crate) fn access_token(key: &Key, system: &str, certificate: &[u8]) -> String {
+    signed(key, "ES256", &claims_of(system, certificate))
+}
+
+/// The order of a certificate for the systems that send access tokens.
+pub(crate) fn order() -> Order {
+    Order::new(HOST)
+}
+
+/// Good claims of a system, bound to the certificate with this hash.
+fn claims_of(system: &str, certificate: &[u8]) -> Value {
+    let now = now();
+    json!({
+        "iss": TRUST,
+        "aud": AUDIENCE,
+        "sub": "u-4471",
+        "iat": now,
+        "exp": now + 600,
+        "jti": Uuid::new_v4().to_string(),
+        "client_id": system,
+        "cnf": { "x5t#S256": encode(certificate) },
+        "family_name": "Kaur",
+        "given_name": "Asha",
+        "org": { "ods": ORGANISATION },
+        "roles": [{ "profile": "555000333444" }],
+    })
 }
 
 /// An `[[issuer]]` of gateway.toml.
