@@ -1,9 +1,11 @@
 -- The load, for wrk: request heads from a file, one practice each, in a fixed pseudo-random order.
--- Each request gets a trace id of its own.
+-- Each request gets a trace id of its own. Where a pause is given (the second argument), a connection
+-- waits that many milliseconds before each request, by chance up to twice as long or not at all.
 
-local heads = {}
+local heads, pause = {}, 0
 
 function init(arguments)
+  pause = tonumber(arguments[2] or "0")
   local file = assert(io.open(arguments[1], "rb"))
   local text = file:read("*a")
   file:close()
@@ -23,6 +25,10 @@ function request()
   count = count + 1
   local head = heads[math.floor(state / 65536) % #heads + 1]
   return head .. format("%08x-0000-4000-8000-%012x\r\n\r\n", state, count)
+end
+
+function delay()
+  return pause > 0 and math.random(0, 2 * pause) or 0
 end
 
 function done(summary, latency)

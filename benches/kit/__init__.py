@@ -2,10 +2,12 @@
 
 main         the command line and the whole run
 machine      what has to be installed and built, and what this machine is
+changed      gateways without journal or metrics, to compare with
 processes    starting, stopping and watching other programs
 estate       practices, consumer, tokens and requests: what the load is made of
 pki          certificates for the scenarios over TLS
 provider     the provider systems behind every contender
+collector    where a gateway sends spans
 contenders   the proxies that are compared
 proof        whether a contender really checks what it claims to check
 load         one round of requests

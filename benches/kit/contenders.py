@@ -33,8 +33,9 @@ class Contender:
     """One that is measured: where it listens, which practices it knows, where it logs."""
 
     def __init__(self, name, program, port, practices=1_000, log=None, start_seconds=None,
-                 tls_port=None):
+                 tls_port=None, metrics=None):
         self.name, self.program, self.port, self.tls_port = name, program, port, tls_port
+        self.metrics = metrics
         self.practices, self.log, self.start_seconds = practices, log, start_seconds
 
     @property
@@ -94,13 +95,16 @@ def refusal(folder, status, code):
     return f"status {status} content-type application/fhir+json file {file} hdr Cache-Control no-store"
 
 
-def gateway(binary, folder, provider, processor, count, pki=None):
-    """The gateway with `count` practices and as many agreements times a hundred."""
-    folder = folder / f"gateway-{count}"
+def gateway(binary, folder, provider, processor, count, pki=None, name=None, collector=None):
+    """The gateway with `count` practices and as many agreements times a hundred; with a collector, one
+    request in a hundred is traced."""
+    name = name or f"gateway {count:,}"
+    folder = folder / name.replace(" ", "-").replace(",", "")
     folder.mkdir()
     port, observe, log = free_port(), free_port(), folder / "gateway.log"
     tls_port = free_port() if pki else None
     text = settings(port, observe, log, provider) + (listener(tls_port, pki) if pki else "")
+    text += traces(collector) if collector else ""
     (folder / "gateway.toml").write_text(text)
     (folder / "practices.toml").write_text(practices(count))
     (folder / "consumers.toml").write_text(consumers())
@@ -111,7 +115,8 @@ def gateway(binary, folder, provider, processor, count, pki=None):
         subprocess.run(make, check=True, stdout=subprocess.DEVNULL)
     program = Program(command, processor, folder / "gateway.out")
     seconds = wait_until(lambda: answers(f"http://127.0.0.1:{observe}/readyz"), program)
-    return Contender(f"gateway {count:,}", program, port, count, log, seconds, tls_port)
+    observe = f"http://127.0.0.1:{observe}/metrics"
+    return Contender(name, program, port, count, log, seconds, tls_port, observe)
 
 
 def settings(port, observe, log, provider):
@@ -136,6 +141,8 @@ server_names = ["{estate.SERVER_NAME}"]
 insecure_plain_http = true
 insecure_everyone_is = ["{estate.CONSUMER}"]
 
+[cache]
+
 [observe]
 address = "127.0.0.1:{observe}"
 
@@ -143,6 +150,16 @@ address = "127.0.0.1:{observe}"
 format = "json"
 file = "{log}"
 {upstreams}"""
+
+
+def traces(collector):
+    """One request in a hundred is traced."""
+    return f"""
+[traces]
+endpoint = "{collector.endpoint}"
+protocol = "http/protobuf"
+ratio = "1%"
+"""
 
 
 def listener(port, pki):

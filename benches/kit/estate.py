@@ -20,6 +20,7 @@ URN = "urn:nhs:names:services:gpconnect:"
 FIND_PATIENT = URN + "fhir:rest:search:patient-1"
 FIND_SLOTS = URN + "fhir:rest:search:slot-1"
 CAPABILITIES = URN + "fhir:rest:read:metadata-1"
+STRUCTURED_CAPABILITIES = URN + "structured:fhir:rest:read:metadata-1"
 # The scopes that the interactions want: what a checking contender has to know.
 SCOPES = {
     FIND_PATIENT: "patient/*.read",
@@ -38,7 +39,7 @@ SCOPES = {
     URN + "fhir:rest:update:appointment-1": "patient/*.write",
     URN + "fhir:rest:cancel:appointment-1": "patient/*.write",
     URN + "fhir:operation:gpc.getstructuredrecord-1": "patient/*.read",
-    URN + "structured:fhir:rest:read:metadata-1": "organization/*.read",
+    STRUCTURED_CAPABILITIES: "organization/*.read",
 }
 
 
@@ -88,9 +89,18 @@ class Scenario:
     answer_bytes: int
     # Over mutual TLS: `kept` for requests over open connections, `new` for handshakes alone.
     tls: str = ""
+    # Only these are measured, or all; with so many connections, or as many as the command says.
+    only: tuple = ()
+    connections: int = 0
+    # Requests a second, or as many as are answered.
+    rate: int = 0
+    # What the requests say of answers from memory, for those that keep some.
+    cache_control: str = ""
 
     def path(self):
         """What follows the service root."""
+        if self.interaction == STRUCTURED_CAPABILITIES:
+            return "metadata"
         if self.interaction == FIND_PATIENT:
             return "Patient?identifier=https%3A%2F%2Ffhir.nhs.uk%2FId%2Fnhs-number%7C9000000009"
         day = datetime.date.today()
@@ -107,7 +117,26 @@ TLS_SCENARIOS = [
     Scenario("2k-tls", "find a patient over mutual TLS, answer of 2 kB", FIND_PATIENT, 2_000, "kept"),
     Scenario("handshakes", "full handshakes of mutual TLS, no request", FIND_PATIENT, 0, "new"),
 ]
-EVERY_SCENARIO = SCENARIOS + TLS_SCENARIOS
+# What the journal costs.
+JOURNAL_SCENARIOS = [
+    Scenario("journal", "find a patient, 256 connections, beside a build without the journal",
+             FIND_PATIENT, 2_000, only=("gateway 1,000", "unaudited"), connections=256),
+    Scenario("journal-500", "find a patient, 500 a second, beside a build without the journal",
+             FIND_PATIENT, 2_000, only=("gateway 1,000", "unaudited"), rate=500),
+]
+# What metrics and traces cost.
+OBSERVED_SCENARIOS = [
+    Scenario("observed", "find a patient, one in a hundred traced, beside a build without metrics",
+             FIND_PATIENT, 2_000, only=("gateway 1,000", "traced", "deaf", "unobserved")),
+]
+# The first fills the memory for the second; the statements of 1,000 practices fit.
+CACHE_SCENARIOS = [
+    Scenario("miss", "read a capability statement of 16 kB, asked of the provider",
+             STRUCTURED_CAPABILITIES, 16_000, only=("gateway 1,000",), cache_control="no-cache"),
+    Scenario("hit", "the same from memory", STRUCTURED_CAPABILITIES, 16_000,
+             only=("gateway 1,000",), cache_control="max-age=3600"),
+]
+EVERY_SCENARIO = SCENARIOS + TLS_SCENARIOS + JOURNAL_SCENARIOS + OBSERVED_SCENARIOS + CACHE_SCENARIOS
 
 
 def claims(practice, interaction, now):
@@ -116,7 +145,7 @@ def claims(practice, interaction, now):
     return {
         "iss": "https://epr.rxx01.example/gpconnect",
         "sub": "10019",
-        "aud": practice.service_root,
+        "aud": service_root(practice, interaction),
         "exp": now + 300,
         "iat": now,
         "reason_for_request": "directcare",
@@ -168,9 +197,16 @@ def headers(practice, interaction, payload):
     }
 
 
-def target(practice, path):
+def service_root(practice, interaction):
+    """The root at which a practice answers an interaction."""
+    structured = interaction == STRUCTURED_CAPABILITIES
+    return practice.structured_root if structured else practice.service_root
+
+
+def target(practice, path, interaction=FIND_PATIENT):
     """The request target, in ODS form."""
-    return f"/{practice.ods_code}/STU3/1/gpconnect/fhir/{path}"
+    root = service_root(practice, interaction).partition(f"/{practice.ods_code}/")[2]
+    return f"/{practice.ods_code}/{root}/{path}"
 
 
 def write_heads(file, scenario, count):
@@ -179,7 +215,9 @@ def write_heads(file, scenario, count):
     with open(file, "w", newline="") as out:
         for practice in practices(count):
             payload = claims(practice, scenario.interaction, now)
-            out.write(f"GET {target(practice, path)} HTTP/1.1\r\n")
+            out.write(f"GET {target(practice, path, scenario.interaction)} HTTP/1.1\r\n")
             for name, value in headers(practice, scenario.interaction, payload).items():
                 out.write(f"{name}: {value}\r\n")
+            if scenario.cache_control:
+                out.write(f"Cache-Control: {scenario.cache_control}\r\n")
             out.write("\r\n")

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 
-from . import contenders, estate, machine
+from . import changed, contenders, estate, machine
+from .collector import Collector
 from .machine import Unable
 from .pki import Pki
 from .processes import kill, stop_all
@@ -31,10 +32,11 @@ def arguments():
         prog="benches/instructions",
         description="Instructions a request in user space, counted by callgrind.")
     parser.add_argument("--only", type=lambda text: text.split(","), default=["bare", "gateway"],
-                        metavar="NAMES", help="contenders, by comma: bare, gateway")
+                        metavar="NAMES",
+                        help="contenders, by comma: bare, gateway, traced, unobserved, unaudited")
     parser.add_argument("--scenario", type=lambda text: text.split(","), metavar="NAMES",
                         help="by comma: " + ", ".join(each.name for each in estate.EVERY_SCENARIO)
-                        + "; those over TLS only when they are named")
+                        + "; the first two unless others are named")
     parser.add_argument("--binary", type=pathlib.Path, metavar="FILE",
                         help="count this binary; with --only and one name")
     parser.add_argument("--keep", type=pathlib.Path, metavar="FOLDER",
@@ -65,6 +67,8 @@ def build(name):
     """The release binary of a contender."""
     if name == "bare":
         return machine.cargo(machine.BENCHES / "bare", "bare-proxy")
+    if name in changed.CHANGES:
+        return changed.build(name)
     return machine.cargo(machine.PROJECT, "gpconnect-gateway")
 
 
@@ -131,7 +135,8 @@ def start(name, binary, place, pki):
     provider = Provider(place, load_processor)
     if name == "bare":
         return contenders.bare(binary, place, provider, processor, pki)
-    return contenders.gateway(binary, place, provider, processor, PRACTICES, pki)
+    return contenders.gateway(
+        binary, place, provider, processor, PRACTICES, pki, collector=Collector() if name == "traced" else None)
 
 
 def under_callgrind(binary, place):

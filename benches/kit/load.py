@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import time
+import urllib.request
 
 from .estate import SERVER_NAME, write_heads
 from .machine import BENCHES, Unable
@@ -26,11 +27,15 @@ class Load:
         write_heads(self.heads, scenario, contender.practices)
         if contender.log:
             os.truncate(contender.log, 0)
+        committed = commits(contender)
         before, slept = self.spent(contender), self.slept()
         sent = self.send(contender, scenario, seconds)
         after, wakes = self.spent(contender), self.slept() - slept
+        count, took = (b - a for a, b in zip(committed, commits(contender)))
         wall, user, system, ours, everyone = (b - a for a, b in zip(before, after))
         require(contender, scenario, sent)
+        if contender.metrics and scenario.tls != "new":
+            audited(contender, count)
         thousands = sent["requests"] / 1_000
         return {
             "scenario": scenario.name,
@@ -43,6 +48,7 @@ class Load:
             "p50_ms": sent["p50"] / 1e3,
             "p99_ms": sent["p99"] / 1e3,
             "rss_mib": contender.program.resident(),
+            "commit_ms": 1e3 * took / count if count else 0.0,
             "wakes": wakes / sent["requests"],
             "busy": (user + system) / wall,
             "others": max(everyone - ours, 0) / wall,
@@ -64,14 +70,17 @@ class Load:
 
     def send(self, contender, scenario, seconds):
         """Runs wrk, or what can show a client certificate; what it counted."""
+        connections = scenario.connections or self.connections
+        # By connection and request; the time of an answer comes on top, so it is a little less.
+        pause = round(1_000 * connections / scenario.rate) if scenario.rate else 0
         command = [
-            self.tls_load, str(contender.tls_port), str(self.heads), str(self.connections),
+            self.tls_load, str(contender.tls_port), str(self.heads), str(connections),
             str(seconds), scenario.tls, *self.pki.consumer, self.pki.authority,
         ] if scenario.tls else [
-            "wrk", "--threads", "1", "--connections", str(self.connections),
+            "wrk", "--threads", "1", "--connections", str(connections),
             "--duration", f"{seconds}s", "--script", str(BENCHES / "load.lua"),
             "--header", f"Host: {SERVER_NAME}",
-            f"http://127.0.0.1:{contender.port}", "--", str(self.heads)]
+            f"http://127.0.0.1:{contender.port}", "--", str(self.heads), str(pause)]
         # The kernel ends a process that outlives us; the load ends by itself.
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30,
                               preexec_fn=lambda: os.sched_setaffinity(0, {self.processor}))
@@ -79,6 +88,23 @@ class Load:
             if line.startswith("LOAD "):
                 return json.loads(line.removeprefix("LOAD "))
         raise Unable(f"the load against {contender.name} failed:\n{done.stdout}{done.stderr}")
+
+
+def commits(contender):
+    """How many commits its journal made so far, and how long they took: what the disk needs."""
+    if not contender.metrics:
+        return 0, 0.0
+    with urllib.request.urlopen(contender.metrics, timeout=10) as page:
+        lines = [line.split() for line in page.read().decode().splitlines()]
+    found = {line[0].partition("audit_commit_seconds_")[2]: float(line[1])
+             for line in lines if "audit_commit_seconds_" in line[0]}
+    return found.get("count", 0), found.get("sum", 0.0)
+
+
+def audited(contender, count):
+    """Raises when a gateway that has a journal made no record of a round."""
+    if contender.name != "unaudited" and not count:
+        raise Unable(f"{contender.name} put nothing into its journal: it is not the gateway")
 
 
 def require(contender, scenario, sent):

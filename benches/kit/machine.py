@@ -78,13 +78,13 @@ def build():
             cargo(BENCHES / "bare", "tls-load"))
 
 
-def cargo(folder, name):
+def cargo(folder, name, target=None):
     """Builds the package in `folder`; the path of its binary `name`."""
     print(f"building {name} for release", flush=True)
     command = ["cargo", "build", "--release", "--locked", "--bin", name]
     command += ["--message-format", "json-render-diagnostics"]
-    # One folder for both, so that what they share is built once.
-    target = os.environ.get("CARGO_TARGET_DIR", PROJECT / "target")
+    # One folder for gateway and bare proxy, so that what they share is built once.
+    target = target or os.environ.get("CARGO_TARGET_DIR", PROJECT / "target")
     settings = dict(os.environ, CARGO_TARGET_DIR=str(target), OPENSSL_NO_VENDOR="1")
     done = subprocess.run(command, cwd=folder, env=settings, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 
-from . import machine, measure, report
+from . import changed, machine, measure, report
 from .estate import EVERY_SCENARIO
 from .machine import Unable
 
@@ -30,7 +30,8 @@ def arguments():
     parser.add_argument("--patience", type=int, default=120, metavar="SECONDS",
                         help="how long to wait, in all, for others' work on the machine to end")
     parser.add_argument("--only", type=lambda text: text.split(","), metavar="NAMES",
-                        help="contenders, by comma: direct, haproxy, bare, gateway")
+                        help="contenders, by comma: direct, haproxy, bare, gateway, traced,"
+                        " deaf, unaudited, unobserved")
     parser.add_argument("--scenario", type=lambda text: text.split(","), metavar="NAMES",
                         help="by comma: " + ", ".join(each.name for each in EVERY_SCENARIO))
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="also write all figures")
@@ -71,6 +72,7 @@ def whole(options):
     machine.processors()
     machine.set_up()
     binaries = machine.build()
+    binaries += ({name: changed.build(name) for name in changed.CHANGES if is_wanted(name, options)},)
     signal.alarm(time_limit(options))
     begun = time.time()
     with folder(options.keep) as place:
@@ -86,6 +88,13 @@ def whole(options):
         options.json.write_text(json.dumps({
             "about": about, "contenders": contenders, "summary": summary,
             "targets": report.targets(summary), "rounds": figures}, indent=1) + "\n")
+
+
+def is_wanted(name, options):
+    """Whether a scenario that is asked for has this contender."""
+    scenarios = [each for each in EVERY_SCENARIO if name in each.only]
+    asked = not options.scenario or any(each.name in options.scenario for each in scenarios)
+    return asked and (not options.only or name in options.only)
 
 
 def time_limit(options):

@@ -4,6 +4,7 @@ import pathlib
 import time
 
 from . import contenders, estate, proof
+from .collector import Collector, Deaf
 from .load import Load
 from .machine import processors
 from .pki import Pki
@@ -12,6 +13,8 @@ from .provider import Provider
 
 # Before the first round of a scenario, uncounted: pools fill, memory is touched.
 WARM_UP_SECONDS = 1
+# Contenders that differ from the gateway in one thing, for the scenarios about that.
+SPECIAL = ("traced", "deaf", "unaudited", "unobserved")
 # Processors that others may use while the machine still counts as quiet, and how long one looks.
 QUIET = 0.15
 LOOK_SECONDS = 0.3
@@ -36,6 +39,7 @@ def run(binaries, folder, options):
         figures = []
         for scenario in estate.EVERY_SCENARIO:
             able = [each for each in runners if each.tls_port or not scenario.tls]
+            able = [each for each in able if is_asked(each, scenario)]
             if able and (not options.scenario or scenario.name in options.scenario):
                 figures += rounds(load, scenario, able, patience, options)
         return [about(each) for each in runners], figures
@@ -43,9 +47,14 @@ def run(binaries, folder, options):
         stop_all()
 
 
+def is_asked(contender, scenario):
+    """Whether a scenario is for this contender: some are for their own alone."""
+    return contender.name in scenario.only if scenario.only else contender.name not in SPECIAL
+
+
 def start(binaries, folder, pki, only):
     """Starts provider and contenders."""
-    gateway, bare, _ = binaries
+    gateway, bare, _, changed = binaries
     processor, load_processor = processors()
     provider = Provider(folder, load_processor)
     makers = {
@@ -58,6 +67,13 @@ def start(binaries, folder, pki, only):
         own = pki if count == 1_000 else None
         makers[f"gateway {count:,}"] = lambda count=count, own=own: contenders.gateway(
             gateway, folder, provider, processor, count, own)
+    for name, collector in [("traced", Collector), ("deaf", Deaf)]:
+        makers[name] = lambda name=name, collector=collector: contenders.gateway(
+            gateway, folder, provider, processor, 1_000, name=name, collector=collector())
+    # Of the product no such builds exist.
+    for name, binary in changed.items():
+        makers[name] = lambda name=name, binary=binary: contenders.gateway(
+            binary, folder, provider, processor, 1_000, name=name)
     wanted = [make for name, make in makers.items() if not only or name.split()[0] in only]
     return provider, [make() for make in wanted]
 

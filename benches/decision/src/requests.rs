@@ -47,6 +47,7 @@ pub fn policy() -> Policy {
     let consumer = Consumer {
         asid: "200000000359".parse().expect("an ASID"),
         organisation: "RXX01".parse().expect("an ODS code"),
+        organisation_name: "Northern Hospital".into(),
         party_key: None,
         host_names: Vec::new(),
         interactions: InteractionSet::of_1_2_7(),
