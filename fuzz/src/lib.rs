@@ -9,6 +9,7 @@ mod configuration;
 mod decision;
 mod head;
 mod headers;
+mod links;
 mod plain;
 mod target;
 mod token;
@@ -21,6 +22,7 @@ pub use configuration::configuration;
 pub use decision::decision;
 pub use head::head;
 pub use headers::headers;
+pub use links::links;
 pub use target::target;
 pub use token::token;
 
@@ -28,7 +30,7 @@ pub use token::token;
 pub type Property = fn(&[u8]);
 
 /// Every property with its name, which is that of its target and of its folders of inputs.
-pub const PROPERTIES: [(&str, Property); 9] = [
+pub const PROPERTIES: [(&str, Property); 10] = [
     ("access", access),
     ("body", body),
     ("client_cert", client_cert),
@@ -36,6 +38,7 @@ pub const PROPERTIES: [(&str, Property); 9] = [
     ("decision", decision),
     ("head", head),
     ("headers", headers),
+    ("links", links),
     ("target", target),
     ("token", token),
 ];
