@@ -5,7 +5,7 @@
 # make soak    what takes long: a region of 10,000 practices and a million agreements, a journal of a
 #              million records, a thousand changes of each kind, a thousand kills, 200 power cuts and
 #              an hour's flood of refusals (as root), and make fuzz
-# make bench   CPU per request beside a bare pingora proxy and HAProxy (some minutes)
+# make bench   CPU per request beside a bare pingora proxy and HAProxy, links in answers, scrapes (some minutes)
 # Each installs what a Debian machine with a Rust toolchain lacks for it.
 
 SHELL := /bin/bash
@@ -36,6 +36,8 @@ lint:
 
 bench: setup
 	benches/run $(ARGS)
+	benches/links
+	benches/scrape
 
 setup:
 	@deploy/setup build
