@@ -33,6 +33,19 @@ fn no_document_is_passed_over() {
     assert_eq!(with_blocks, DOCUMENTS);
 }
 
+/// No command reads another's output only in part: the one that writes would end with SIGPIPE whenever it has more
+/// to say than the pipe holds, or says it late.
+#[test]
+fn no_command_leaves_another_unheard() {
+    for document in DOCUMENTS {
+        for (line, text) in (1..).zip(fs::read_to_string(repository(document)).unwrap().lines()) {
+            let early =
+                ["| head -", "| grep -q", "| grep -m"].iter().find(|part| text.contains(*part));
+            assert_eq!(early, None, "{document}:{line}: {text}");
+        }
+    }
+}
+
 /// What no test runs is as little as can be, and still stands in the documents.
 #[test]
 fn what_is_left_out_is_there() {
