@@ -1,7 +1,7 @@
 //! gpconnect-gateway: a reverse proxy between GP Connect consumers and the systems of GP practices.
 //!
-//! The rooms in the order in which they may know each other; a room knows those above it. The
-//! protocol and the decision stand in the crate `gpconnect`, which knows no engine.
+//! README's map shows the rooms in the order in which they may know each other. The protocol and
+//! the decision stand in the crate `gpconnect`, which knows no engine.
 
 pub mod admin;
 pub mod audit;

@@ -56,6 +56,19 @@ fn every_room_has_its_place() {
     }
 }
 
+/// README's map has every room, each below all that it may know.
+#[test]
+fn the_map_shows_the_rooms_in_their_order() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let lines = readme.lines().filter_map(|line| line.strip_prefix("src/"));
+    let shown: Vec<&str> = lines.map(|line| line.split('/').next().unwrap()).collect();
+    let there =
+        ROOMS.iter().map(|(room, _)| *room).filter(|room| root.join("src").join(room).is_dir());
+    let expected: Vec<&str> = std::iter::once("gpconnect").chain(there).collect();
+    assert_eq!(shown, expected);
+}
+
 #[test]
 fn a_wrong_arrow_is_seen_however_it_is_written() {
     for (name, room, text, expected) in [
