@@ -38,6 +38,7 @@ pub mod sent;
 pub mod switched_off;
 pub mod target;
 pub mod token;
+mod xml;
 
 pub use contract::{Check, Stage};
 pub use decide::{Decision, Examination, Permit, Seen, decide, examine};

@@ -3,11 +3,10 @@
 
 use std::borrow::Cow;
 
-use quick_xml::{events::Event, reader::Reader};
 use serde::Deserialize;
 
 use super::{Extent, Question, Subject};
-use crate::media::Format;
+use crate::{media::Format, xml::each_element};
 
 /// What a body holds, when it is what was asked for.
 pub(super) fn look(question: &Question, body: &[u8]) -> Option<Extent> {
@@ -66,46 +65,18 @@ fn json(text: &str) -> Option<Found<'_>> {
 }
 
 fn xml(text: &str) -> Option<Found<'static>> {
-    let mut reader = Reader::from_str(text);
-    let mut found = Found::default();
-    let mut entries = 0;
-    // The names of the elements that are open; how many they are more than matters, in `deeper`.
-    let (mut open, mut deeper) = (Vec::<String>::new(), 0_usize);
-    loop {
-        let event = reader.read_event().ok()?;
-        match &event {
-            Event::Start(start) | Event::Empty(start) => {
-                let name = start.name().into_inner().to_owned();
-                match open.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-                    [] if found.resource.is_empty() => found.resource = name.clone().into(),
-                    [] => return None,
-                    [_] if name == "entry" => entries += 1,
-                    [_, "entry", "resource"] => found.entries.push(name.clone().into()),
-                    _ => {}
-                }
-                let stays_open = matches!(event, Event::Start(_));
-                if stays_open && open.len() < 4 {
-                    open.push(name);
-                } else if stays_open {
-                    deeper += 1;
-                }
-            }
-            Event::End(_) if deeper > 0 => deeper -= 1,
-            Event::End(_) => drop(open.pop()?),
-            Event::DocType(_) => return None,
-            Event::Text(text) if open.is_empty() && !text.trim_ascii().is_empty() => return None,
-            Event::Eof => {
-                let is_whole = open.is_empty() && !found.resource.is_empty();
-                return (is_whole && entries == found.entries.len()).then_some(found);
-            }
-            Event::Text(_)
-            | Event::CData(_)
-            | Event::Comment(_)
-            | Event::Decl(_)
-            | Event::PI(_)
-            | Event::GeneralRef(_) => {}
+    let (mut found, mut entries) = (Found::default(), 0);
+    let is_alone = each_element(text, |around, start| {
+        let name = start.name().into_inner();
+        match around {
+            [] => found.resource = name.to_owned().into(),
+            [_] if name == "entry" => entries += 1,
+            [_, "entry", "resource"] => found.entries.push(name.to_owned().into()),
+            _ => {}
         }
-    }
+        Some(())
+    })?;
+    (is_alone && entries == found.entries.len()).then_some(found)
 }
 
 #[cfg(test)]

@@ -3,14 +3,12 @@
 
 use std::borrow::Cow;
 
-use quick_xml::{
-    XmlVersion,
-    events::{BytesStart, Event},
-    reader::Reader,
-};
 use serde::Deserialize;
 
-use crate::media::Format;
+use crate::{
+    media::Format,
+    xml::{each_element, value},
+};
 
 /// The longest text that is taken from a statement, in characters; the rest is cut.
 const LONGEST: usize = 80;
@@ -136,53 +134,28 @@ fn json(text: &str) -> Option<Parts<'_>> {
 }
 
 fn xml(text: &str) -> Option<Parts<'static>> {
-    let mut reader = Reader::from_str(text);
     let mut parts = Parts::default();
-    let mut path = Vec::<String>::new();
     // The type of the resource whose interactions follow.
-    let mut name = String::new();
-    loop {
-        let event = reader.read_event().ok()?;
-        match &event {
-            Event::Start(start) | Event::Empty(start) => {
-                path.push(start.name().into_inner().to_owned());
-                let place: Vec<_> = path.iter().skip(1).map(String::as_str).collect();
-                let value = || value(start).map(Cow::Owned);
-                match *place {
-                    ["version"] => parts.version = value(),
-                    ["fhirVersion"] => parts.fhir_version = value(),
-                    ["software", "name"] => parts.software[0] = value(),
-                    ["software", "version"] => parts.software[1] = value(),
-                    ["rest", "resource", "type"] => name = value()?.into_owned(),
-                    ["rest", "resource", "interaction", "code"] => {
-                        parts.operations.push(format!("{name}.{}", value()?));
-                    }
-                    ["rest", "operation", "name"] => {
-                        parts.operations.push(format!("${}", value()?));
-                    }
-                    _ => {}
-                }
-                if matches!(event, Event::Empty(_)) {
-                    path.pop();
-                }
+    let mut resource = String::new();
+    each_element(text, |around, start| {
+        let text = || Some(Cow::Owned(value(start)?.into_owned()));
+        match (around, start.name().into_inner()) {
+            ([_], "version") => parts.version = text(),
+            ([_], "fhirVersion") => parts.fhir_version = text(),
+            ([_, "software"], "name") => parts.software[0] = text(),
+            ([_, "software"], "version") => parts.software[1] = text(),
+            ([_, "rest", "resource"], "type") => resource = value(start)?.into_owned(),
+            ([_, "rest", "resource", "interaction"], "code") => {
+                parts.operations.push(format!("{resource}.{}", value(start)?));
             }
-            Event::End(_) => drop(path.pop()?),
-            Event::Eof => return path.is_empty().then_some(parts),
-            Event::Text(_)
-            | Event::CData(_)
-            | Event::Comment(_)
-            | Event::Decl(_)
-            | Event::PI(_)
-            | Event::DocType(_)
-            | Event::GeneralRef(_) => {}
+            ([_, "rest", "operation"], "name") => {
+                parts.operations.push(format!("${}", value(start)?));
+            }
+            _ => {}
         }
-    }
-}
-
-/// What the attribute `value` says, in which FHIR has its texts.
-fn value(start: &BytesStart<'_>) -> Option<String> {
-    let attribute = start.try_get_attribute("value").ok()??;
-    attribute.normalized_value(XmlVersion::Explicit1_0).ok().map(Cow::into_owned)
+        Some(())
+    })?;
+    Some(parts)
 }
 
 #[cfg(test)]

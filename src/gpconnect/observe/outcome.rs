@@ -3,16 +3,13 @@
 
 use std::borrow::Cow;
 
-use quick_xml::{
-    XmlVersion,
-    events::{BytesStart, Event},
-    reader::Reader,
-};
+use quick_xml::name::QName;
 use serde::Deserialize;
 
 use crate::{
     media::Format,
     outcome::{PROXY_METHOD_SYSTEM, PROXY_SYSTEM},
+    xml::{each_element, value},
 };
 
 /// What an error says.
@@ -104,58 +101,30 @@ fn json(text: &str) -> Option<Vec<Coding<'_>>> {
 }
 
 fn xml(text: &str) -> Option<Vec<Coding<'static>>> {
-    const CODING: [&str; 4] = ["OperationOutcome", "issue", "details", "coding"];
-    let mut reader = Reader::from_str(text);
-    let mut codings = Vec::new();
-    // The names of the elements that are open.
-    let mut open = Vec::<String>::new();
-    let mut root = None;
-    loop {
-        let event = reader.read_event().ok()?;
-        match &event {
-            Event::Start(start) | Event::Empty(start) => {
-                let name = start.local_name().into_inner().to_owned();
-                if open.is_empty() && root.replace(name.clone()).is_some() {
-                    return None;
-                }
-                if open == CODING {
-                    note(codings.last_mut(), &name, start);
-                }
-                open.push(name);
-                if open == CODING {
-                    codings.push(Coding::default());
-                }
-                if matches!(event, Event::Empty(_)) {
-                    open.pop();
+    let mut codings = Vec::<Coding<'static>>::new();
+    each_element(text, |around, start| {
+        // Some write a prefix before each name.
+        let around = around.iter().map(|name| QName(name).local_name().into_inner());
+        let around: Vec<_> = around.collect();
+        let value = || Some(Cow::Owned(value(start)?.into_owned()));
+        match (&*around, start.local_name().into_inner()) {
+            ([], name) if name != "OperationOutcome" => return None,
+            (["OperationOutcome", "issue", "details"], "coding") => {
+                codings.push(Coding::default());
+            }
+            (["OperationOutcome", "issue", "details", "coding"], name) => {
+                let coding = codings.last_mut()?;
+                match name {
+                    "system" => coding.system = value(),
+                    "code" => coding.code = value(),
+                    _ => {}
                 }
             }
-            Event::End(_) => drop(open.pop()?),
-            Event::DocType(_) => return None,
-            Event::Eof => {
-                let is_whole = open.is_empty() && root.as_deref() == CODING.first().copied();
-                return is_whole.then_some(codings);
-            }
-            Event::Text(_)
-            | Event::CData(_)
-            | Event::Comment(_)
-            | Event::Decl(_)
-            | Event::PI(_)
-            | Event::GeneralRef(_) => {}
+            _ => {}
         }
-    }
-}
-
-/// Takes note of `system` and `code` of a coding.
-fn note(coding: Option<&mut Coding<'static>>, name: &str, start: &BytesStart<'_>) {
-    let Some(coding) = coding else { return };
-    let place = match name {
-        "system" => &mut coding.system,
-        "code" => &mut coding.code,
-        _ => return,
-    };
-    let value = start.attributes().flatten().find(|attribute| attribute.key.as_ref() == "value");
-    let value = value.and_then(|it| it.normalized_value(XmlVersion::Implicit1_0).ok());
-    *place = value.map(|value| Cow::Owned(value.into_owned()));
+        Some(())
+    })?;
+    Some(codings)
 }
 
 #[cfg(test)]

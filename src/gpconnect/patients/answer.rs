@@ -5,14 +5,15 @@
 
 mod json;
 
+use std::borrow::Cow;
+
 use quick_xml::{
-    XmlVersion,
     events::{BytesStart, Event},
     reader::Reader,
 };
 
 use super::{Found, Patient, Patients, is_nhs_number_system};
-use crate::names::FromCaller;
+use crate::{names::FromCaller, xml::value};
 
 /// A patient as a provider knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,11 +87,7 @@ fn note(start: &BytesStart<'_>, depth: usize, patient: &mut Option<Open>) {
         }
         return;
     };
-    let value = || {
-        let value = start.attributes().filter_map(Result::ok);
-        let value = value.into_iter().find(|attribute| attribute.key.as_ref() == "value")?;
-        Some(value.normalized_value(XmlVersion::Explicit1_0).ok()?.into_owned())
-    };
+    let value = || value(start).map(Cow::into_owned);
     let within = depth - open.depth;
     if within == 1 {
         open.is_identifier = name.as_ref() == "identifier";
