@@ -154,12 +154,3 @@ fn what_finds_no_room_is_said() {
     }
     assert_eq!(metrics.conformance.breaches(1, |_, _| true).uncounted, 5);
 }
-
-#[test]
-fn a_share_has_four_digits() {
-    for (part, of, expected) in
-        [(0, 0, 0.0), (1, 3, 0.3333), (2, 2, 1.0), (5_000_000_000, 10_000_000_000, 0.5)]
-    {
-        assert_eq!(share(part, of), expected, "{part} of {of}");
-    }
-}
