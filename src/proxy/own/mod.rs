@@ -7,6 +7,7 @@
 mod ask;
 mod budget;
 mod errand;
+mod judge;
 mod ledger;
 
 use std::{
@@ -26,7 +27,8 @@ use tracing::info;
 use self::{
     ask::Ended,
     budget::Budget,
-    errand::{Errand, Judge},
+    errand::Errand,
+    judge::Judge,
     ledger::{Ledger, Outcome},
 };
 use super::service::Shared;
