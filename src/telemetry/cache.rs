@@ -8,7 +8,7 @@ use gpconnect::{
 };
 use prometheus::{IntCounter, IntCounterVec, IntGauge, core::Collector as _, proto::LabelPair};
 
-use super::metrics::{Families, Refused};
+use super::families::{Families, Refused};
 
 /// The families of the cache.
 #[derive(Debug)]

@@ -31,7 +31,7 @@ use prometheus::{IntCounter, IntCounterVec};
 
 pub use self::breaches::{Breach, Breaches, Example};
 use super::{
-    metrics::{Families, Refused},
+    families::{Families, Refused},
     record::Record,
 };
 

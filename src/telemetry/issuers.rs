@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use prometheus::{IntCounterVec, IntGaugeVec};
 
-use super::metrics::{Families, Refused};
+use super::families::{Families, Refused};
 
 /// The families of access tokens.
 #[derive(Debug)]

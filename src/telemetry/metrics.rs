@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use gpconnect::{interaction::TABLE, names::Asid};
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
+    Encoder, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+    TextEncoder,
 };
 
 use super::{
     audit::AuditMetrics,
     cache::CacheMetrics,
     conformance::Conformance,
+    families::{Families, Refused},
     issuers::IssuerMetrics,
     own::OwnMetrics,
     practices::PracticeMetrics,
@@ -25,9 +26,6 @@ use super::{
     tokens::TokenMetrics,
     traces::TraceMetrics,
 };
-
-/// The specification's own limits (0.1, 0.25, 1 and 3 s) are edges, so that rules can use them.
-const SECONDS: &[f64] = &[0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0, 30.0];
 
 const STALE: &str = "1 while the configuration on disk was refused and the last good one serves.";
 
@@ -106,9 +104,6 @@ impl Default for Found {
         }
     }
 }
-
-/// A name or a label that the library refuses: a fault of this file, seen by its test.
-pub type Refused = prometheus::Error;
 
 impl Metrics {
     /// Makes and registers every family.
@@ -273,52 +268,6 @@ fn status_text(status: Option<u16>, digits: &mut [u8; 3]) -> &str {
     let digit = |value: u16| u8::try_from(value % 10).unwrap_or_default() + b'0';
     *digits = [digit(status / 100), digit(status / 10), digit(status)];
     str::from_utf8(digits).unwrap_or(UNKNOWN)
-}
-
-/// Makes families and registers them.
-pub(super) struct Families<'r>(&'r Registry);
-
-impl Families<'_> {
-    fn register<C: Collector + Clone + 'static>(&self, family: C) -> Result<C, Refused> {
-        self.0.register(Box::new(family.clone()))?;
-        Ok(family)
-    }
-
-    pub(super) fn counter(&self, name: &str, help: &str) -> Result<IntCounter, Refused> {
-        self.register(IntCounter::new(name, help)?)
-    }
-
-    pub(super) fn counters(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-    ) -> Result<IntCounterVec, Refused> {
-        self.register(IntCounterVec::new(Opts::new(name, help), labels)?)
-    }
-
-    pub(super) fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, Refused> {
-        self.register(IntGauge::new(name, help)?)
-    }
-
-    pub(super) fn gauges(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-    ) -> Result<IntGaugeVec, Refused> {
-        self.register(IntGaugeVec::new(Opts::new(name, help), labels)?)
-    }
-
-    pub(super) fn histogram(&self, name: &str, help: &str) -> Result<Histogram, Refused> {
-        let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
-        self.register(Histogram::with_opts(options)?)
-    }
-
-    fn histograms(&self, name: &str, help: &str, labels: &[&str]) -> Result<HistogramVec, Refused> {
-        let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
-        self.register(HistogramVec::new(options, labels)?)
-    }
 }
 
 #[cfg(test)]

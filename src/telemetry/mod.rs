@@ -6,6 +6,7 @@
 mod audit;
 mod cache;
 mod conformance;
+mod families;
 mod health;
 mod hour;
 mod issuers;
@@ -36,12 +37,13 @@ use gpconnect::{
 pub use audit::AuditMetrics;
 pub use cache::CacheMetrics;
 pub use conformance::{Breach, Breaches, Conformance, Example, Noted};
+pub use families::Refused;
 pub use health::{Condition, Health};
 pub use issuers::IssuerMetrics;
 pub(crate) use json::Object;
 pub use levels::{Levels, NotSet};
 pub use line::Style;
-pub use metrics::{Metrics, Refused};
+pub use metrics::Metrics;
 pub use own::{OwnMetrics, STANDINGS};
 #[cfg(test)]
 pub(crate) use record::example;

@@ -3,7 +3,7 @@
 use prometheus::{IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::{
-    metrics::{Families, Refused},
+    families::{Families, Refused},
     record::Own,
 };
 

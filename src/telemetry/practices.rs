@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 
 use super::{
-    metrics::Refused,
+    families::Refused,
     record::{Record, Result as Verdict},
     registered::{InUse, Labels, keep},
 };

@@ -12,7 +12,7 @@ use prometheus::{
     proto::MetricFamily,
 };
 
-use super::metrics::Refused;
+use super::families::Refused;
 
 /// The families of the process.
 #[derive(Clone, Debug)]

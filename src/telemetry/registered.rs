@@ -13,7 +13,7 @@ use prometheus::{
     proto::LabelPair,
 };
 
-use super::metrics::{Families, Refused};
+use super::families::{Families, Refused};
 use crate::config::{Limits, Upstream};
 
 const CONSUMER: [&str; 3] = ["consumer", "organisation", "name"];

@@ -2,7 +2,7 @@
 
 use prometheus::{IntCounterVec, IntGaugeVec};
 
-use super::metrics::{Families, Refused};
+use super::families::{Families, Refused};
 
 /// The families of TLS.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use gpconnect::token::Observed;
 use prometheus::{IntCounterVec, IntGaugeVec};
 
-use super::metrics::{Families, Refused};
+use super::families::{Families, Refused};
 
 /// Families with one series a registered consumer.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge};
 
-use super::metrics::{Families, Refused};
+use super::families::{Families, Refused};
 
 /// The families of spans.
 #[derive(Debug)]
