@@ -1,14 +1,19 @@
 //! Stage 13 for consumers in assist mode: links lead through the gateway, and bodies are compressed
 //! for those who ask. Both as the answer passes, part by part; what no such consumer asked for, and
-//! what says `no-transform`, stays as it is.
+//! what says `no-transform`, stays as it is. An error that is no FHIR gives way to one of ours.
 
 use std::io;
 
 use bytes::Bytes;
 use gpconnect::{
+    Permit,
     coding::{Coding, Passage},
+    forward,
     links::{Links, Rewriter},
     media::{self, Format},
+    observe::Head,
+    policy::Mode,
+    rejection::Reason,
 };
 use http::{HeaderName, HeaderValue, header};
 use pingora::{
@@ -16,7 +21,10 @@ use pingora::{
     http::{RequestHeader, ResponseHeader},
 };
 
-use super::convert::{lists, texts};
+use super::{
+    convert::{self, lists, texts},
+    exchange::Exchange,
+};
 
 /// A shorter body gains nothing by being compressed.
 const WORTHWHILE: usize = 1024;
@@ -78,6 +86,30 @@ impl Assisted {
     /// What the provider compressed can't be read.
     pub(super) fn pass(&mut self, part: &[u8], end: bool) -> io::Result<Bytes> {
         self.0.pass(part, end).map(Bytes::from)
+    }
+}
+
+impl Exchange {
+    /// Why a provider's answer does not reach this consumer as it is: it is an error that is no FHIR,
+    /// and the consumer is assisted.
+    pub(super) fn unreadable(&self, head: &Head<'_>) -> Option<Reason> {
+        let is_told = head.is_told_as_fhir();
+        let status = head.status;
+        (!is_told && self.is_assisted()).then_some(Reason::AnswerNotFhir { status })
+    }
+
+    pub(super) fn is_assisted(&self) -> bool {
+        let sender = self.permit.as_ref().map(Permit::sender);
+        let consumer = sender.and_then(|sender| self.snapshot.policy.consumer(sender));
+        consumer.is_some_and(|consumer| consumer.mode == Mode::Assist)
+    }
+
+    /// What the practice's service roots are called by the consumer.
+    pub(super) fn links(&self, arrived: &RequestHeader, secure: bool) -> Links {
+        let host = arrived.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let (Some(permit), Some(host)) = (&self.permit, host) else { return Links::default() };
+        let origin = [if secure { "https://" } else { "http://" }, host].concat();
+        forward::links(permit, convert::target(arrived), &origin, &self.snapshot.policy)
     }
 }
 

@@ -11,14 +11,10 @@ use async_trait::async_trait;
 use gpconnect::{
     Permit, Rejection, RequestFacts,
     caching::{self, Use},
-    decide, forward,
+    decide,
     interaction::Kind,
-    links::Links,
-    observe::Head,
-    policy::Mode,
     rejection::Reason,
 };
-use http::header;
 use pingora::{
     Error, ErrorType,
     http::{RequestHeader, ResponseHeader},
@@ -137,28 +133,6 @@ impl Exchange {
         if let Some(watch) = &self.watch {
             watch.disarm();
         }
-    }
-
-    /// Why a provider's answer does not reach this consumer as it is: it is an error that is no FHIR,
-    /// and the consumer is assisted.
-    pub(super) fn unreadable(&self, head: &Head<'_>) -> Option<Reason> {
-        let is_told = head.is_told_as_fhir();
-        let status = head.status;
-        (!is_told && self.is_assisted()).then_some(Reason::AnswerNotFhir { status })
-    }
-
-    pub(super) fn is_assisted(&self) -> bool {
-        let sender = self.permit.as_ref().map(Permit::sender);
-        let consumer = sender.and_then(|sender| self.snapshot.policy.consumer(sender));
-        consumer.is_some_and(|consumer| consumer.mode == Mode::Assist)
-    }
-
-    /// What the practice's service roots are called by the consumer.
-    pub(super) fn links(&self, arrived: &RequestHeader, secure: bool) -> Links {
-        let host = arrived.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let (Some(permit), Some(host)) = (&self.permit, host) else { return Links::default() };
-        let origin = [if secure { "https://" } else { "http://" }, host].concat();
-        forward::links(permit, convert::target(arrived), &origin, &self.snapshot.policy)
     }
 
     /// Whether the head of the answer did not come in time.
