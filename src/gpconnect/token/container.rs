@@ -9,7 +9,7 @@ use serde::de::MapAccess;
 use super::{
     fault::{Found, Part, TokenFault},
     given::{Given, Text},
-    json::{At, Json, Reader, members, read as read_json},
+    json::{At, Json, Reader, each_member, read as read_json},
 };
 use crate::{contract::Header, facts::Field, rejection::Reason};
 
@@ -61,8 +61,7 @@ impl<'t> Json<'t> for JoseHeader<'t> {
         place: &mut Given<Self>,
     ) -> Result<(), A::Error> {
         let mut header = Self::default();
-        let none = |_: &str| None::<(usize, ())>;
-        members(object, at, none, |_, mut member| match member.name {
+        each_member(object, at, |mut member| match member.name {
             "alg" => member.read(&mut header.alg),
             "typ" => member.read(&mut header.typ),
             _ => member.pass(),

@@ -53,7 +53,22 @@ pub(super) trait Json<'t>: Sized {
     }
 }
 
-/// A value that is read for its syntax, its depth and its names only.
+/// An object that is read for its syntax, its depth and its names only.
+#[derive(Debug, PartialEq)]
+pub(super) struct Object;
+
+impl<'t> Json<'t> for Object {
+    fn from_object<A: MapAccess<'t>>(
+        object: A,
+        at: At<'_>,
+        place: &mut Given<Self>,
+    ) -> Result<(), A::Error> {
+        *place = Given::Value(Self);
+        pass_object(object, at)
+    }
+}
+
+/// A value that is read so.
 struct Passed;
 
 impl<'t> Json<'t> for Passed {
@@ -69,7 +84,7 @@ fn pass_list<'t, A: SeqAccess<'t>>(mut list: A, mut at: At<'_>) -> Result<(), A:
 }
 
 fn pass_object<'t, A: MapAccess<'t>>(object: A, at: At<'_>) -> Result<(), A::Error> {
-    members(object, at, |_| None, |_: Option<()>, mut value| value.pass())
+    each_member(object, at, |mut value| value.pass())
 }
 
 impl<'t> Json<'t> for Text<'t> {
@@ -182,6 +197,15 @@ pub(super) fn members<'t, A: MapAccess<'t>, K>(
         }
     }
     Ok(())
+}
+
+/// Hands out the members of an object of which no name is known beforehand.
+pub(super) fn each_member<'t, A: MapAccess<'t>>(
+    object: A,
+    at: At<'_>,
+    mut each: impl FnMut(Value<'_, '_, A>) -> Result<(), A::Error>,
+) -> Result<(), A::Error> {
+    members(object, at, |_| None, |_: Option<()>, member| each(member))
 }
 
 /// Takes any JSON value and puts it into its place.

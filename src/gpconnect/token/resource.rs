@@ -14,7 +14,7 @@ use super::{
     fault::{CallersName, ElementFault, ResourceFault, Within},
     given::{Given, Text},
     identifiers::Identifiers,
-    json::{At, First, Json, Reader, Value, members},
+    json::{At, First, Json, Reader, Value, each_member, members},
 };
 use crate::contract::Claim;
 
@@ -130,8 +130,7 @@ impl<'t> Json<'t> for Record<'t> {
         place: &mut Given<Self>,
     ) -> Result<(), A::Error> {
         let mut read = Self::default();
-        let none = |_: &str| None::<(usize, ())>;
-        members(object, at, none, |_, mut value| match value.name {
+        each_member(object, at, |mut value| match value.name {
             "resourceType" => value.read(&mut read.resource_type),
             _ => value.pass(),
         })?;

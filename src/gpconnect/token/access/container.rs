@@ -12,7 +12,7 @@ use crate::token::{
     Payload,
     fault::{Part, TokenFault},
     given::{Given, Text},
-    json::{At, Json, Reader, members, read as read_json},
+    json::{At, Json, Reader, each_member, read as read_json},
 };
 
 /// The longest `kid`, in bytes.
@@ -124,8 +124,7 @@ impl<'t> Json<'t> for Header<'t> {
         place: &mut Given<Self>,
     ) -> Result<(), A::Error> {
         let mut header = Self::default();
-        let none = |_: &str| None::<(usize, ())>;
-        members(object, at, none, |_, mut member| match member.name {
+        each_member(object, at, |mut member| match member.name {
             "alg" => member.read(&mut header.alg),
             "typ" => member.read(&mut header.typ),
             "kid" => member.read(&mut header.kid),
@@ -186,8 +185,7 @@ impl<'t> Json<'t> for Issued<'t> {
         place: &mut Given<Self>,
     ) -> Result<(), A::Error> {
         let mut iss = Given::Missing;
-        let none = |_: &str| None::<(usize, ())>;
-        members(object, at, none, |_, mut member| match member.name {
+        each_member(object, at, |mut member| match member.name {
             "iss" => member.read(&mut iss),
             _ => member.pass(),
         })?;

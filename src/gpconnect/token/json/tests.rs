@@ -3,21 +3,6 @@
 use super::*;
 use crate::token::fault::Part;
 
-/// Any object at all.
-#[derive(Debug, PartialEq)]
-struct Object;
-
-impl<'t> Json<'t> for Object {
-    fn from_object<A: MapAccess<'t>>(
-        object: A,
-        at: At<'_>,
-        place: &mut Given<Self>,
-    ) -> Result<(), A::Error> {
-        *place = Given::Value(Self);
-        pass_object(object, at)
-    }
-}
-
 fn fault(text: &str) -> Option<TokenFault> {
     read::<Object>(text.as_bytes(), &mut Reader::new(Part::Claims)).err()
 }
