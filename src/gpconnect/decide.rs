@@ -151,4 +151,4 @@ pub fn decide(request: &RequestFacts<'_>, policy: &Policy) -> Decision {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

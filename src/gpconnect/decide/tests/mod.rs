@@ -34,7 +34,8 @@ fn endpoint(root: &str) -> Endpoint {
     }
 }
 
-fn consumer(asid: &str, mode: Mode) -> Consumer {
+/// A consumer that may ask all of 1.2.7, held to every check.
+pub(crate) fn consumer(asid: &str, mode: Mode) -> Consumer {
     Consumer {
         asid: asid.parse().unwrap(),
         organisation: "RXX01".parse().unwrap(),

@@ -4,12 +4,11 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    decide::tests::consumer,
     facts::UnixSeconds,
-    interaction::InteractionSet,
     policy::{Consumer, Mode, Policy},
     rejection::Reason,
-    report_only::ReportOnly,
-    token::{Observed, TokenTerms},
+    token::Observed,
 };
 
 const NOW: i64 = 1_795_420_900;
@@ -81,17 +80,8 @@ pub(crate) fn token(claims: &Value) -> AccessToken {
 
 fn sender(issuers: Vec<IssuerIndex>) -> Consumer {
     Consumer {
-        asid: "200000000359".parse().unwrap(),
-        organisation: "RXX01".parse().unwrap(),
-        organisation_name: "Northern Hospital".into(),
-        party_key: None,
-        host_names: vec![],
-        interactions: InteractionSet::of_1_2_7(),
-        mode: Mode::Transparent,
-        report_only: ReportOnly::default(),
-        token: TokenTerms::default(),
         access: Some(Box::new(AccessTerms { issuers, ..terms() })),
-        single_issue: false,
+        ..consumer("200000000359", Mode::Transparent)
     }
 }
 

@@ -2,9 +2,8 @@
 
 use super::*;
 use crate::{
-    interaction::InteractionSet,
+    decide::tests::consumer,
     policy::Mode,
-    report_only::ReportOnly,
     token::{AudiencePolicy, Payload, TokenTerms, read},
 };
 
@@ -41,19 +40,7 @@ const GOOD_OF_0_7: &str = r#"{"iss":"https://epr.rxx01.example/","sub":"u-1",
         "identifier":[{"system":"http://fhir.nhs.net/sds-user-id","value":"555000111222"}]}}"#;
 
 fn sender() -> Consumer {
-    Consumer {
-        asid: "200000000359".parse().unwrap(),
-        organisation: "RXX01".parse().unwrap(),
-        organisation_name: "Northern Hospital".into(),
-        party_key: None,
-        host_names: vec![],
-        interactions: InteractionSet::of_1_2_7(),
-        mode: Mode::Transparent,
-        report_only: ReportOnly::default(),
-        token: TokenTerms::default(),
-        access: None,
-        single_issue: false,
-    }
+    consumer("200000000359", Mode::Transparent)
 }
 
 /// What is wrong with a text, and what was noticed.
