@@ -87,18 +87,27 @@ impl SigningKey {
         [half(signature.r()), half(signature.s())].concat()
     }
 
-    /// A token whose header has these members besides `alg` and `kid`.
-    fn token_with(&self, algorithm: Algorithm, more: &str) -> String {
-        let header = format!(r#"{{"alg":"{algorithm}","kid":"{}"{more}}}"#, self.kid);
-        let claims = json!({ "iss": ISS, "sub": "u" }).to_string();
-        let message = format!("{}.{}", encode(header.as_bytes()), encode(claims.as_bytes()));
+    pub(super) fn token(&self, algorithm: Algorithm) -> String {
+        let header = format!(r#"{{"alg":"{algorithm}","kid":"{}"}}"#, self.kid);
+        self.token_of(algorithm, &header)
+    }
+
+    /// A token with this header.
+    fn token_of(&self, algorithm: Algorithm, header: &str) -> String {
+        let message = message(header);
         let signature = encode(&self.signature(algorithm, message.as_bytes()));
         format!("{message}.{signature}")
     }
+}
 
-    pub(super) fn token(&self, algorithm: Algorithm) -> String {
-        self.token_with(algorithm, "")
-    }
+/// What is signed of a token with this header.
+fn message(header: &str) -> String {
+    format!("{}.{}", encode(header.as_bytes()), claims("u"))
+}
+
+/// The claims of this user, as they stand in a token.
+fn claims(user: &str) -> String {
+    encode(json!({ "iss": ISS, "sub": user }).to_string().as_bytes())
 }
 
 fn encode(bytes: &[u8]) -> String {
@@ -194,8 +203,7 @@ fn a_signature_is_good_for_what_was_signed_with_that_key() {
         }
         // The signature of other claims.
         let (header, _) = message.split_once('.').unwrap();
-        let claims = encode(json!({ "iss": ISS, "sub": "v" }).to_string().as_bytes());
-        assert_eq!(verified(&issuers, &format!("{header}.{claims}.{signature}")), wrong);
+        assert_eq!(verified(&issuers, &format!("{header}.{}.{signature}", claims("v"))), wrong);
     }
     // DER, as X.509 has it, is not the form of tokens (RFC 7518, 3.4).
     let token = p256.token(Es256);
@@ -248,9 +256,7 @@ fn a_public_key_is_no_secret() {
         rsa.key.public_key_to_der().unwrap(),
         rsa.jwk().to_string().into_bytes(),
     ] {
-        let header = encode(br#"{"alg":"HS256","kid":"k"}"#);
-        let claims = encode(json!({ "iss": ISS }).to_string().as_bytes());
-        let message = format!("{header}.{claims}");
+        let message = message(r#"{"alg":"HS256","kid":"k"}"#);
         let key = PKey::hmac(&secret).unwrap();
         let mut signer = Signer::new(MessageDigest::sha256(), &key).unwrap();
         signer.update(message.as_bytes()).unwrap();
@@ -274,15 +280,7 @@ fn an_issuer_and_its_key_are_found_by_name() {
         assert_eq!(verified(&both, &token(&other)), unknown, "{kid}");
     }
     // Without a kid only when one key alone can be meant.
-    let nameless = |key: &SigningKey| {
-        let message = format!(
-            "{}.{}",
-            encode(br#"{"alg":"RS256"}"#),
-            encode(json!({ "iss": ISS }).to_string().as_bytes())
-        );
-        let signature = key.signature(Algorithm::Rs256, message.as_bytes());
-        format!("{message}.{}", encode(&signature))
-    };
+    let nameless = |key: &SigningKey| key.token_of(Algorithm::Rs256, r#"{"alg":"RS256"}"#);
     assert_eq!(verified(&both, &nameless(&one)), unknown);
     assert_eq!(verified(&issuers(&set(&[one.jwk()])), &nameless(&one)), Ok(()));
     // Another issuer, and an algorithm that this one does not use.
