@@ -47,6 +47,21 @@ pub enum KeySource {
     },
 }
 
+impl KeySource {
+    /// Whether keys of the one are those of the other, wherever each is written.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let path = |file: &Option<TlsFile>| file.as_ref().map(|file| file.path.clone());
+        match (self, other) {
+            (Self::File(one), Self::File(other)) => one.path == other.path,
+            (
+                Self::Url { url, authorities, refresh },
+                Self::Url { url: other, authorities: others, refresh: again },
+            ) => url == other && refresh == again && path(authorities) == path(others),
+            (Self::File(_), Self::Url { .. }) | (Self::Url { .. }, Self::File(_)) => false,
+        }
+    }
+}
+
 /// Reads each `[[issuer]]`; files lie relative to `folder`. Beside them what the
 /// directory has to know of all of them, also of those with other mistakes.
 pub(super) fn issuers(

@@ -106,7 +106,7 @@ impl Keys {
 
     /// Whether they are of the same issuer and come from the same place.
     pub(super) fn are_like(&self, other: &Self) -> bool {
-        self.name == other.name && self.source == other.source
+        self.name == other.name && self.source.is_like(&other.source)
     }
 
     pub(super) fn current(&self) -> Option<Arc<KeySet>> {

@@ -359,13 +359,22 @@ fn a_reload_goes_on_with_keys_of_the_same_place() {
     for path in [&one, &two] {
         fs::write(path, set(&[key.jwk()])).unwrap();
     }
-    let open = |path: &Path| Issuers::open(&[settings(KeySource::File(file(path)))]).unwrap();
-    let (old, mut same, mut other) = (open(&one), open(&one), open(&two));
-    same.adopt(&old);
-    other.adopt(&old);
+    let open = |file: TlsFile| Issuers::open(&[settings(KeySource::File(file))]).unwrap();
+    let old = open(file(&one));
     let first = |issuers: &Issuers| Arc::clone(issuers.keys().next().unwrap());
-    assert!(Arc::ptr_eq(&first(&old), &first(&same)));
-    assert!(!Arc::ptr_eq(&first(&old), &first(&other)));
+    for (name, file, goes_on) in [
+        ("the same", file(&one), true),
+        (
+            "behind another issuer",
+            TlsFile { key: "issuer[1].jwks_file".into(), ..file(&one) },
+            true,
+        ),
+        ("another file", file(&two), false),
+    ] {
+        let mut new = open(file);
+        new.adopt(&old);
+        assert_eq!(Arc::ptr_eq(&first(&old), &first(&new)), goes_on, "{name}");
+    }
 }
 
 mod over_https;
