@@ -27,8 +27,6 @@ pub struct IssuerSettings {
     pub algorithms: Vec<Algorithm>,
     /// Where its keys are.
     pub keys: KeySource,
-    /// The place of its keys as it is written, for mistakes.
-    pub written: TlsFile,
 }
 
 /// Where the keys of an issuer are published: a JSON Web Key Set (RFC 7517).
@@ -40,6 +38,8 @@ pub enum KeySource {
     Url {
         /// The address.
         url: KeysUrl,
+        /// Where that is written, for mistakes that are no file's; the path is the configuration's folder.
+        written: TlsFile,
         /// The authorities of the certificate there; those of the system without.
         authorities: Option<TlsFile>,
         /// How old they become before they are fetched again.
@@ -54,8 +54,8 @@ impl KeySource {
         match (self, other) {
             (Self::File(one), Self::File(other)) => one.path == other.path,
             (
-                Self::Url { url, authorities, refresh },
-                Self::Url { url: other, authorities: others, refresh: again },
+                Self::Url { url, authorities, refresh, .. },
+                Self::Url { url: other, authorities: others, refresh: again, .. },
             ) => url == other && refresh == again && path(authorities) == path(others),
             (Self::File(_), Self::Url { .. }) | (Self::Url { .. }, Self::File(_)) => false,
         }
@@ -105,11 +105,6 @@ fn issuer(
     let longest = section.time("longest");
     let keys = keys(section, folder);
     let mapping = section.table("claims", mapping).flatten();
-    let written = TlsFile {
-        path: folder.to_path_buf(),
-        key: section.path("jwks_url"),
-        place: section.place_of("jwks_url"),
-    };
     let audiences = audiences?.into_iter().map(|one| one.value.into_text()).collect();
     Some(IssuerSettings {
         issuer: Issuer {
@@ -122,7 +117,6 @@ fn issuer(
         },
         algorithms: algorithms?.into_iter().map(|one| one.value).collect(),
         keys: keys?,
-        written,
     })
 }
 
@@ -152,7 +146,12 @@ fn keys(section: &Section<'_>, folder: &Path) -> Option<KeySource> {
             }
             Some(KeySource::File(of_file?))
         }
-        (false, true) => Some(KeySource::Url { url: url?.value, authorities, refresh: refresh? }),
+        (false, true) => {
+            let key = section.path("jwks_url");
+            let url = url?;
+            let written = TlsFile { path: folder.to_path_buf(), key, place: url.place };
+            Some(KeySource::Url { url: url.value, written, authorities, refresh: refresh? })
+        }
     }
 }
 

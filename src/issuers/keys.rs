@@ -91,8 +91,8 @@ impl Keys {
     pub(super) fn open(settings: &IssuerSettings) -> Result<Self, Vec<Fault>> {
         let store = match &settings.keys {
             KeySource::File(file) => Store::File(Renewable::open(file.clone())?),
-            KeySource::Url { url, authorities, refresh } => {
-                Store::Url(Fetched::new(url, authorities.as_ref(), *refresh, &settings.written)?)
+            KeySource::Url { url, written, authorities, refresh } => {
+                Store::Url(Fetched::new(url, authorities.as_ref(), *refresh, written)?)
             }
         };
         let name = settings.issuer.name.clone();

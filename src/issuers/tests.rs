@@ -146,7 +146,6 @@ pub(super) fn settings(keys: KeySource) -> IssuerSettings {
         },
         algorithms: Algorithm::ALL.into(),
         keys,
-        written: file(Path::new("folder")),
     }
 }
 
