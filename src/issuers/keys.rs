@@ -143,10 +143,14 @@ impl Keys {
     /// Renews the keys for as long as it is polled.
     pub async fn keep(&self, metrics: &IssuerMetrics) {
         match &self.store {
-            Store::File(file) => loop {
-                self.look(file, metrics);
-                sleep(LOOK).await;
-            },
+            Store::File(file) => {
+                // Those that were there at the start count too.
+                self.tell(&file.current(), metrics);
+                loop {
+                    self.look(file, metrics);
+                    sleep(LOOK).await;
+                }
+            }
             Store::Url(fetched) => loop {
                 let good = self.fetch(fetched, metrics).await;
                 let next = if good { fetched.refresh } else { LEAST };
@@ -160,9 +164,8 @@ impl Keys {
 
     fn look(&self, file: &Renewable<KeySet>, metrics: &IssuerMetrics) {
         match file.renew() {
-            // Those that were there at the start count too.
-            Renewal::Unchanged if metrics.has(&self.name) => {}
-            Renewal::Unchanged | Renewal::Renewed => self.tell(&file.current(), metrics),
+            Renewal::Unchanged => {}
+            Renewal::Renewed => self.tell(&file.current(), metrics),
             Renewal::Refused(faults) => {
                 for fault in faults {
                     error!(issuer = self.name, "keys refused, what was in use stays: {fault}");

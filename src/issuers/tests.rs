@@ -376,6 +376,25 @@ fn a_reload_goes_on_with_keys_of_the_same_place() {
     }
 }
 
+/// Also those of an issuer whose keys were elsewhere before a reload.
+#[tokio::test]
+async fn keys_that_were_there_at_the_start_count_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let metrics = crate::telemetry::Metrics::new().unwrap();
+    for (place, name) in ["one.json", "two.json"].into_iter().enumerate() {
+        let path = folder.path().join(name);
+        fs::write(&path, set(&[SigningKey::edwards("k").jwk()])).unwrap();
+        let issuers = Issuers::open(&[settings(KeySource::File(file(&path)))]).unwrap();
+        let keys = issuers.keys().next().unwrap();
+        // It is polled once, up to where it rests.
+        let kept = tokio::time::timeout(Duration::ZERO, keys.keep(&metrics.issuers)).await;
+        assert!(kept.is_err());
+        let text = String::from_utf8(metrics.text().unwrap()).unwrap();
+        let series = "issuer_key_renewals_total{issuer=\"trust\",result=\"renewed\"}";
+        assert!(text.contains(&format!("{series} {}\n", place + 1)), "{name}: {text}");
+    }
+}
+
 mod over_https;
 
 proptest::proptest! {

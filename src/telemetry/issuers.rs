@@ -35,11 +35,6 @@ impl IssuerMetrics {
         })
     }
 
-    /// Whether keys of this issuer were ever renewed.
-    pub fn has(&self, issuer: &str) -> bool {
-        self.renewed_at.with_label_values(&[issuer]).get() > 0
-    }
-
     /// Takes note of keys that are new.
     pub fn renewed(&self, issuer: &str, now: SystemTime) {
         self.renewals.with_label_values(&[issuer, "renewed"]).inc();
