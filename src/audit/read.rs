@@ -70,6 +70,19 @@ pub fn each_from(
     Ok(lost)
 }
 
+/// Opens a segment that was listed a moment ago; one that was removed since is added to `lost`.
+pub(super) fn lines_of(segment: &Segment, lost: &mut Vec<Lost>) -> io::Result<Option<Lines>> {
+    match Lines::open(segment) {
+        Ok(lines) => Ok(Some(lines)),
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
+            let why = format!("{}: was removed", segment.path.display());
+            lost.push(Lost { from: segment.first, why });
+            Ok(None)
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
 /// Calls `each` with the bytes of every record of one segment, in order, until it says no: then this
 /// is false. What could not be read is added to `lost`.
 ///
@@ -81,16 +94,7 @@ pub fn each_of(
     mut each: impl FnMut(&Line<'_>, &[u8]) -> io::Result<bool>,
 ) -> io::Result<bool> {
     let mut next = segment.first;
-    let mut lines = match Lines::open(segment) {
-        Ok(lines) => lines,
-        // It was there a moment ago.
-        Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
-            let why = format!("{}: was removed", segment.path.display());
-            lost.push(Lost { from: next, why });
-            return Ok(true);
-        }
-        Err(fault) => return Err(fault),
-    };
+    let Some(mut lines) = lines_of(segment, lost)? else { return Ok(true) };
     while let Some(piece) = lines.piece()? {
         match piece {
             Piece::Line(line) => {

@@ -21,7 +21,7 @@ use super::{
     store::Fault,
 };
 use crate::audit::{
-    lines::{Lines, Piece},
+    lines::Piece,
     place::Place,
     read::{self, Lost},
     recovery,
@@ -211,15 +211,8 @@ impl Walk<'_> {
     /// Reads every line behind `done`.
     fn whole(&mut self, segment: &Segment, done: Option<u64>) -> io::Result<bool> {
         let mut next = segment.first;
-        let mut lines = match Lines::open(segment) {
-            Ok(lines) => lines,
-            // It was there a moment ago.
-            Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
-                let why = format!("{}: was removed", segment.path.display());
-                self.walked.lost.push(Lost { from: next, why });
-                return Ok(true);
-            }
-            Err(fault) => return Err(fault),
+        let Some(mut lines) = read::lines_of(segment, &mut self.walked.lost)? else {
+            return Ok(true);
         };
         let mut at = 0_u64;
         while let Some(piece) = lines.piece()? {
