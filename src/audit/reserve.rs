@@ -9,7 +9,7 @@ mod kept;
 
 use std::{
     collections::BTreeSet,
-    fs::{self, File},
+    fs::File,
     io,
     path::{Path, PathBuf},
 };
@@ -128,12 +128,7 @@ impl Reserve {
 
 /// The numbers to try, in this order: those that are there, and the first that is not.
 fn numbers(folder: &Path) -> io::Result<BTreeSet<u32>> {
-    let mut there = BTreeSet::new();
-    for entry in fs::read_dir(folder)? {
-        let name = entry?.file_name();
-        let number = name.to_str().and_then(|name| name.strip_prefix(NAME)?.parse::<u32>().ok());
-        there.extend(number);
-    }
+    let mut there = segment::of_names(folder, |name| name.strip_prefix(NAME)?.parse::<u32>().ok())?;
     let free = (1..).find(|number| !there.contains(number));
     there.extend(free);
     Ok(there)
@@ -141,7 +136,7 @@ fn numbers(folder: &Path) -> io::Result<BTreeSet<u32>> {
 
 #[cfg(test)]
 mod tests {
-    use std::{io::Write as _, os::unix::fs::MetadataExt as _};
+    use std::{fs, io::Write as _, os::unix::fs::MetadataExt as _};
 
     use super::{kept::BLOCK, *};
 

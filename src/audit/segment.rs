@@ -60,17 +60,14 @@ fn first_of(file_name: &str) -> Option<Place> {
 /// # Errors
 /// When the folder can't be read.
 pub fn list(folder: &Path) -> io::Result<BTreeMap<u64, Vec<Segment>>> {
-    let mut found = BTreeSet::new();
+    let named = |name: &str| {
+        let plain = Path::new(name).extension().filter(|extension| *extension == COMPRESSED);
+        let plain = plain.and_then(|_| Path::new(name).file_stem()?.to_str()).unwrap_or(name);
+        first_of(plain)
+    };
     // Twice: of one that is compressed meanwhile a single look may see neither form.
-    for _ in 0..2 {
-        for entry in fs::read_dir(folder)? {
-            let name = entry?.file_name();
-            let Some(name) = name.to_str() else { continue };
-            let plain = Path::new(name).extension().filter(|extension| *extension == COMPRESSED);
-            let plain = plain.and_then(|_| Path::new(name).file_stem()?.to_str()).unwrap_or(name);
-            found.extend(first_of(plain));
-        }
-    }
+    let mut found = of_names(folder, named)?;
+    found.extend(of_names(folder, named)?);
     let mut epochs = BTreeMap::<u64, Vec<Segment>>::new();
     for first in found {
         let path = folder.join(name(first));
@@ -84,13 +81,19 @@ pub fn list(folder: &Path) -> io::Result<BTreeMap<u64, Vec<Segment>>> {
 /// # Errors
 /// When the folder can't be read.
 pub fn checkpoint_files(folder: &Path) -> io::Result<BTreeSet<u64>> {
-    let mut numbers = BTreeSet::new();
+    of_names(folder, |name| name.strip_suffix(".checkpoints")?.parse().ok())
+}
+
+/// What `read` makes of the names of the files in a folder.
+pub(super) fn of_names<T: Ord>(
+    folder: &Path,
+    read: impl Fn(&str) -> Option<T>,
+) -> io::Result<BTreeSet<T>> {
+    let mut found = BTreeSet::new();
     for entry in fs::read_dir(folder)? {
-        let name = entry?.file_name();
-        let number = name.to_str().and_then(|name| name.strip_suffix(".checkpoints"));
-        numbers.extend(number.and_then(|number| number.parse::<u64>().ok()));
+        found.extend(entry?.file_name().to_str().and_then(&read));
     }
-    Ok(numbers)
+    Ok(found)
 }
 
 /// What stands before the records of a segment, as a record of its own.

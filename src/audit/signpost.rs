@@ -17,6 +17,8 @@ use std::{
 
 use tracing::warn;
 
+use super::segment::of_names;
+
 /// What the names of signposts end in, behind the number of the gateway's first epoch.
 const SUFFIX: &str = ".gateway";
 
@@ -91,20 +93,16 @@ fn is_dead(socket: &Path) -> bool {
 
 /// Each signpost in a folder, and where it leads, if it is no copy.
 fn signposts(folder: &Path) -> io::Result<Vec<(PathBuf, Option<PathBuf>)>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let name = entry?.file_name();
-        let number = name.to_str().and_then(|name| name.strip_suffix(SUFFIX));
-        if let Some(epoch) = number.and_then(|number| number.parse::<u64>().ok()) {
-            found.push((epoch, folder.join(name)));
-        }
-    }
-    found.sort_unstable_by(|a, b| b.cmp(a));
+    let found = of_names(folder, |name| {
+        let epoch = name.strip_suffix(SUFFIX)?.parse::<u64>().ok()?;
+        Some((epoch, folder.join(name)))
+    })?;
     let led = |(_, path): (u64, PathBuf)| {
         let socket = leads_to(&path);
         (path, socket)
     };
-    Ok(found.into_iter().map(led).collect())
+    // The newest first.
+    Ok(found.into_iter().rev().map(led).collect())
 }
 
 fn leads_to(path: &Path) -> Option<PathBuf> {
