@@ -18,9 +18,8 @@ use super::{
     answer::{Answer, Problem},
     api::Api,
     query::Query,
-    state::moment,
 };
-use crate::cache::Change;
+use crate::{cache::Change, telemetry::moment};
 
 /// `GET /v1/capabilities`.
 #[derive(Debug, Serialize)]

@@ -1,16 +1,15 @@
 //! What the API shows: the gateway's state and that of practices.
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::collections::BTreeMap;
 
 use gpconnect::policy::Practice;
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
     api::{Api, Listening},
     cache::CacheState,
 };
-use crate::telemetry::PracticeState;
+use crate::telemetry::{PracticeState, moment};
 
 /// `GET /v1/status`.
 #[derive(Debug, Serialize)]
@@ -99,9 +98,4 @@ impl Api {
             state: self.telemetry.traffic.practice(practice.ods_code),
         }
     }
-}
-
-/// RFC 3339 in UTC, to the millisecond.
-pub(super) fn moment(at: SystemTime) -> String {
-    Timestamp::try_from(at).map(|at| format!("{at:.3}")).unwrap_or_default()
 }

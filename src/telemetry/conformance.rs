@@ -33,6 +33,7 @@ pub use self::breaches::{Breach, Breaches, Example};
 use super::{
     families::{Families, Refused},
     record::Record,
+    waiting,
 };
 
 /// Requests that may wait to be counted: what is more shows in `uncounted`.
@@ -182,9 +183,7 @@ impl Conformance {
 
     fn counted(&self) -> MutexGuard<'_, Ledger> {
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        // What comes in meanwhile is for the next time: this ends.
-        for _ in 0..self.queue.len() {
-            let Some(noted) = self.queue.pop() else { break };
+        for noted in waiting(&self.queue) {
             ledger.add(&noted, |organisation, rule| {
                 let labels = [organisation.as_str(), rule.name(), rule.side().as_str()];
                 self.total.with_label_values(&labels)

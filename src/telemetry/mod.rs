@@ -29,10 +29,14 @@ mod tokens;
 mod traces;
 mod traffic;
 
+use std::time::SystemTime;
+
+use crossbeam_queue::ArrayQueue;
 use gpconnect::{
     names::{Asid, OdsCode},
     patients::Patients,
 };
+use jiff::Timestamp;
 
 pub use audit::AuditMetrics;
 pub use cache::CacheMetrics;
@@ -112,4 +116,14 @@ impl Telemetry {
             self.metrics.log_lines_dropped.inc();
         }
     }
+}
+
+/// RFC 3339 in UTC, to the millisecond.
+pub(crate) fn moment(at: SystemTime) -> String {
+    Timestamp::try_from(at).map(|at| format!("{at:.3}")).unwrap_or_default()
+}
+
+/// What waits in a queue. What comes in meanwhile is for the next time: this ends.
+fn waiting<T>(queue: &ArrayQueue<T>) -> impl Iterator<Item = T> {
+    (0..queue.len()).map_while(|_| queue.pop())
 }

@@ -21,6 +21,7 @@ use gpconnect::{
 use super::{
     hour::{Hour, PARTS},
     sketch::Sketch,
+    waiting,
 };
 
 /// Hashes that may wait to be counted; more are left out, so that a flood costs no memory.
@@ -113,11 +114,7 @@ impl PatientsNamed {
     fn counted(&self) -> MutexGuard<'_, Ledger> {
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         ledger.go_on(Instant::now());
-        // What comes in meanwhile is for the next time: this ends.
-        for _ in 0..self.queue.len() {
-            let Some(named) = self.queue.pop() else { break };
-            ledger.add(&named);
-        }
+        waiting(&self.queue).for_each(|named| ledger.add(&named));
         ledger
     }
 }

@@ -17,12 +17,13 @@ use gpconnect::{
     interaction::InteractionId,
     names::{Asid, OdsCode},
 };
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
     hour::{Hour, PART, PARTS},
+    moment,
     record::{Finished, Record, Result as Verdict},
+    waiting,
 };
 
 /// Requests that may wait to be counted: what is more shows in `uncounted`.
@@ -186,11 +187,7 @@ impl Traffic {
     fn counted(&self) -> MutexGuard<'_, Ledger> {
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         ledger.go_on(Instant::now());
-        // What comes in meanwhile is for the next time: this ends.
-        for _ in 0..self.queue.len() {
-            let Some(seen) = self.queue.pop() else { break };
-            ledger.add(&seen);
-        }
+        waiting(&self.queue).for_each(|seen| ledger.add(&seen));
         let uncounted = self.uncounted.swap(0, Ordering::Relaxed);
         ledger.leave_out(uncounted);
         ledger
@@ -321,10 +318,6 @@ impl Practice {
             },
         }
     }
-}
-
-fn moment(at: SystemTime) -> String {
-    Timestamp::try_from(at).map(|at| format!("{at:.3}")).unwrap_or_default()
 }
 
 #[cfg(test)]

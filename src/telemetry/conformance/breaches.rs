@@ -1,12 +1,10 @@
 //! What is told of who breaks which rule: the worst offenders, each with its latest examples.
 
-use std::time::SystemTime;
-
 use gpconnect::{interaction::InteractionId, names::OdsCode, observe::Rule};
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Broken, Conformance, Practice, Seen};
+use crate::telemetry::moment;
 
 /// One rule that one organisation breaks.
 #[derive(Clone, Debug, Serialize)]
@@ -130,10 +128,6 @@ impl Seen {
 /// To four digits behind the point.
 fn share(part: u64, of: u64) -> f64 {
     if of == 0 { 0.0 } else { (part as f64 / of as f64 * 10_000.0).round() / 10_000.0 }
-}
-
-fn moment(at: SystemTime) -> String {
-    Timestamp::try_from(at).map(|at| format!("{at:.3}")).unwrap_or_default()
 }
 
 #[cfg(test)]
