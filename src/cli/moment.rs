@@ -1,6 +1,49 @@
 //! Moments as people write and read them; tokens count them in seconds since 1970 UTC.
 
+use clap::Args;
 use jiff::{Timestamp, Zoned, tz::TimeZone};
+
+/// When something is judged.
+#[derive(Debug, Args)]
+pub(crate) struct At {
+    /// The moment to judge it at: now, seconds since 1970, +60 or -60 seconds from now, or a time
+    /// such as 2026-11-23T08:00:00Z.
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "now",
+        value_parser = check,
+        allow_hyphen_values = true
+    )]
+    at: String,
+}
+
+impl At {
+    /// In seconds since 1970.
+    pub(crate) fn seconds(&self) -> Result<i64, &'static str> {
+        parse(&self.at, now()).ok_or("--at: lies beyond the calendar")
+    }
+}
+
+/// What lies between two moments.
+#[derive(Debug, Args)]
+pub(crate) struct Span {
+    /// From this moment on: seconds since 1970, -3600 seconds from now, or 2026-11-23T08:00:00Z.
+    #[arg(long, value_name = "TIME", value_parser = check, allow_hyphen_values = true)]
+    pub(crate) since: Option<String>,
+    /// Until this moment.
+    #[arg(long, value_name = "TIME", value_parser = check, allow_hyphen_values = true)]
+    pub(crate) until: Option<String>,
+}
+
+impl Span {
+    /// From when on, and until when, in UTC.
+    pub(crate) fn utc(&self) -> (Option<String>, Option<String>) {
+        let now = now();
+        let time = |text: &Option<String>| utc(parse(text.as_deref()?, now)?);
+        (time(&self.since), time(&self.until))
+    }
+}
 
 /// The present second.
 pub(crate) fn now() -> i64 {

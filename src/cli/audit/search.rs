@@ -19,7 +19,8 @@ use crate::{
         search::{self, ALLOWED, Index, Member, Query, REFUSED, Walked},
     },
     cli::{
-        Ended, moment,
+        Ended,
+        moment::Span,
         output::{complain, print},
     },
 };
@@ -46,12 +47,8 @@ pub(crate) struct SearchArguments {
     /// The form: a table, or one record, access or FHIR AuditEvent a line.
     #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     output: Form,
-    /// From this moment on: seconds since 1970, -3600 seconds from now, or 2026-11-23T08:00:00Z.
-    #[arg(long, value_name = "TIME", value_parser = moment::check, allow_hyphen_values = true)]
-    since: Option<String>,
-    /// Until this moment.
-    #[arg(long, value_name = "TIME", value_parser = moment::check, allow_hyphen_values = true)]
-    until: Option<String>,
+    #[command(flatten)]
+    span: Span,
     #[command(flatten)]
     terms: Terms,
     #[command(flatten)]
@@ -154,9 +151,7 @@ pub(super) fn search(arguments: &SearchArguments) -> Ended {
 }
 
 fn try_search(arguments: &SearchArguments) -> Result<Ended, Fault> {
-    let now = moment::now();
-    let time = |text: &Option<String>| moment::utc(moment::parse(text.as_deref()?, now)?);
-    let (since, until) = (time(&arguments.since), time(&arguments.until));
+    let (since, until) = arguments.span.utc();
     let mut query = arguments.terms.query();
     query.between(since.as_deref(), until.as_deref());
     let hashes = arguments.subjects.hashes()?;

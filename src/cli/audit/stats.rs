@@ -17,7 +17,8 @@ use crate::{
         segment::{self, Line},
     },
     cli::{
-        Ended, moment,
+        Ended,
+        moment::Span,
         output::{Output, Table, complain, print, print_json},
     },
 };
@@ -37,12 +38,8 @@ pub(crate) struct Arguments {
     /// The journal's folder.
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
-    /// From this moment on: seconds since 1970, -3600 seconds from now, or 2026-11-23T08:00:00Z.
-    #[arg(long, value_name = "TIME", value_parser = moment::check, allow_hyphen_values = true)]
-    since: Option<String>,
-    /// Until this moment.
-    #[arg(long, value_name = "TIME", value_parser = moment::check, allow_hyphen_values = true)]
-    until: Option<String>,
+    #[command(flatten)]
+    span: Span,
     /// Count by the hour or by the day, in UTC.
     #[arg(long, value_enum, default_value_t, value_name = "PERIOD")]
     per: Period,
@@ -103,20 +100,11 @@ pub(super) fn run(arguments: &Arguments) -> Ended {
 }
 
 fn try_run(arguments: &Arguments) -> Result<Ended, Fault> {
-    let (folder, times) = (&arguments.folder, arguments.times());
+    let (folder, times) = (&arguments.folder, arguments.span.utc());
     let told = [("since", times.0.clone()), ("until", times.1.clone())];
     arguments.why.announce(folder, "stats", false, told)?;
     let stats = count(arguments, times);
     written(arguments, &stats.map_err(|fault| format!("{}: {fault}", folder.display()))?)
-}
-
-impl Arguments {
-    /// From when on, and until when, in UTC.
-    fn times(&self) -> (Option<String>, Option<String>) {
-        let now = moment::now();
-        let time = |text: &Option<String>| moment::utc(moment::parse(text.as_deref()?, now)?);
-        (time(&self.since), time(&self.until))
-    }
 }
 
 fn written(arguments: &Arguments, stats: &Stats) -> Result<Ended, Fault> {
@@ -316,14 +304,13 @@ mod tests {
         fs::write(folder.path().join(segment::name(first)), text).unwrap();
         let arguments = Arguments {
             folder: folder.path().to_owned(),
-            since: Some("2026-11-23T08:00:00Z".into()),
-            until: None,
+            span: Span { since: Some("2026-11-23T08:00:00Z".into()), until: None },
             per: Period::Hour,
             top: 1,
             output: Output::Human,
             why: Why { reason: None },
         };
-        let times = arguments.times();
+        let times = arguments.span.utc();
         count(&arguments, times).unwrap()
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueHint};
 use gpconnect::names::Asid;
 
-use crate::cli::{moment, output::Output};
+use crate::cli::{moment::At, output::Output};
 
 /// Explain what the gateway would do with a request, check by check, without sending it.
 ///
@@ -53,16 +53,8 @@ pub(crate) struct Arguments {
     /// listener's TLS would, and says which systems the caller may be.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "caller")]
     pub(super) certificate: Option<PathBuf>,
-    /// The moment to judge it at: now, seconds since 1970, +60 or -60 seconds from now, or a time
-    /// such as 2026-11-23T08:00:00Z.
-    #[arg(
-        long,
-        value_name = "TIME",
-        default_value = "now",
-        value_parser = moment::check,
-        allow_hyphen_values = true
-    )]
-    pub(super) at: String,
+    #[command(flatten)]
+    pub(super) at: At,
     /// Show ids, query values and claims as they are. NHS numbers stay hidden.
     #[arg(long)]
     pub(super) show_ids: bool,

@@ -25,7 +25,7 @@ mod source;
 mod tests;
 
 use super::{
-    Ended, audit, check, moment,
+    Ended, audit, check,
     output::{Output, Paint, complain, counted, print, print_json},
 };
 use crate::snapshot::Snapshot;
@@ -89,8 +89,7 @@ fn explain(arguments: &Arguments, snapshot: &Snapshot) -> Result<Explained, Stri
 }
 
 fn told(arguments: &Arguments, snapshot: &Snapshot, source: &Source) -> Result<Explained, String> {
-    let now = moment::parse(&arguments.at, moment::now());
-    let now = now.ok_or("--at: lies beyond the calendar")?;
+    let now = arguments.at.seconds()?;
     let listener = listener(snapshot, arguments.listener.as_deref())?;
     let place = Place {
         snapshot,

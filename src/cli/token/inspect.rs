@@ -9,7 +9,7 @@ use super::explain::{Explained, Tested, explain};
 use crate::cli::{
     Ended,
     aliases::InteractionParser,
-    moment,
+    moment::At,
     output::{Output, Paint, Table, Tone, complain, counted, print, print_json},
 };
 
@@ -35,32 +35,21 @@ pub(crate) struct Arguments {
         hide_possible_values = true
     )]
     interaction: Option<InteractionId>,
-    /// The moment to judge it at: now, seconds since 1970, +60 or -60 seconds from now, or a time
-    /// such as 2026-11-23T08:00:00Z.
-    #[arg(
-        long,
-        value_name = "TIME",
-        default_value = "now",
-        value_parser = moment::check,
-        allow_hyphen_values = true
-    )]
-    at: String,
+    #[command(flatten)]
+    at: At,
     /// The form of the explanation.
     #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
     output: Output,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Ended {
-    let token = match read(arguments.token.as_deref()) {
-        Ok(token) => token,
+    let read = read(arguments.token.as_deref());
+    let (token, at) = match read.and_then(|token| Ok((token, arguments.at.seconds()?))) {
+        Ok(read) => read,
         Err(fault) => {
             complain(fault);
             return Ended::Unable;
         }
-    };
-    let Some(at) = moment::parse(&arguments.at, moment::now()) else {
-        complain("--at: lies beyond the calendar");
-        return Ended::Unable;
     };
     let explained = explain(&token, at, arguments.interaction);
     let ended = if explained.right { Ended::Done } else { Ended::No };
