@@ -192,14 +192,7 @@ async fn wait(
     let old = old.filter(|entry| asked.may_give_in_need(entry));
     let url = FromCaller::from(exchange.url().unwrap_or_default());
     Ok(match landed {
-        Ok(Some(landed)) => {
-            if leads {
-                exchange.tries = landed.tries;
-                exchange.upstream = landed.upstream;
-                exchange.upstream_reused = landed.reused;
-            }
-            heard(landed, leads, old, url)
-        }
+        Ok(Some(landed)) => heard(exchange, landed, leads, old, url),
         Ok(None) => {
             let reference = uuid::Uuid::new_v4().to_string().into();
             failed(Reason::GatewayFault { reference }, leads, old)
@@ -208,13 +201,19 @@ async fn wait(
     })
 }
 
-/// What is told of the end of a call.
+/// What is told of the end of a call; who led it has its times.
 pub(super) fn heard(
+    exchange: &mut Exchange,
     landed: Landed,
     leads: bool,
     old: Option<Arc<Entry>>,
     url: FromCaller<Box<str>>,
 ) -> Told {
+    if leads {
+        exchange.tries = landed.tries;
+        exchange.upstream = landed.upstream;
+        exchange.upstream_reused = landed.reused;
+    }
     match (landed.outcome, leads) {
         (Outcome::Kept { entry, .. }, false) => Told::Entry(entry, Use::Shared),
         (Outcome::Kept { entry, confirmed: true }, true) => Told::Entry(entry, Use::Revalidated),

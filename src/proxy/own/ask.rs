@@ -179,14 +179,7 @@ async fn fetch(exchange: &mut Exchange, head: &RequestHeader, key: &Key, shared:
     let patience = exchange.remaining().min(timeouts.connect + timeouts.query);
     let url = FromCaller::from(exchange.url().unwrap_or_default());
     let told = match timeout(patience, waiter.landed()).await {
-        Ok(Some(landed)) => {
-            if leads {
-                exchange.tries = landed.tries;
-                exchange.upstream = landed.upstream;
-                exchange.upstream_reused = landed.reused;
-            }
-            memory::heard(landed, leads, None, url)
-        }
+        Ok(Some(landed)) => memory::heard(exchange, landed, leads, None, url),
         Ok(None) => {
             let reference = Uuid::new_v4().to_string().into();
             Told::Fault(Reason::GatewayFault { reference }, Use::Miss)
