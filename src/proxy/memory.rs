@@ -233,7 +233,7 @@ pub(super) fn heard(
     }
 }
 
-fn failed(reason: Reason, leads: bool, old: Option<Arc<Entry>>) -> Told {
+pub(super) fn failed(reason: Reason, leads: bool, old: Option<Arc<Entry>>) -> Told {
     let how = if leads { Use::Miss } else { Use::Shared };
     old.map_or(Told::Fault(reason, how), |old| Told::Entry(old, Use::Stale))
 }

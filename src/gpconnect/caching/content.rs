@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::{Extent, Question, Subject};
 use crate::{media::Format, xml::each_element};
@@ -30,7 +30,8 @@ pub(super) fn look(question: &Question, body: &[u8]) -> Option<Extent> {
     }
 }
 
-/// The types of a resource and of what its entries hold.
+/// The types of a resource and of what its entries hold. Another place where FHIR has resources
+/// (`contained`, the `response` of an entry) may hold a patient: nothing is found then.
 #[derive(Default)]
 struct Found<'b> {
     resource: Cow<'b, str>,
@@ -44,22 +45,30 @@ fn json(text: &str) -> Option<Found<'_>> {
         resource_type: Cow<'b, str>,
         #[serde(borrow)]
         entry: Option<Vec<Entry<'b>>>,
+        contained: Option<IgnoredAny>,
     }
 
     #[derive(Deserialize)]
     struct Entry<'b> {
         #[serde(borrow)]
         resource: Typed<'b>,
+        response: Option<IgnoredAny>,
     }
 
     #[derive(Deserialize)]
     struct Typed<'b> {
         #[serde(borrow, rename = "resourceType")]
         resource_type: Cow<'b, str>,
+        contained: Option<IgnoredAny>,
     }
 
     let resource: Resource<'_> = serde_json::from_str(text).ok()?;
     let entries = resource.entry.unwrap_or_default();
+    let holds_others =
+        |entry: &Entry<'_>| entry.response.is_some() || entry.resource.contained.is_some();
+    if resource.contained.is_some() || entries.iter().any(holds_others) {
+        return None;
+    }
     let entries = entries.into_iter().map(|entry| entry.resource.resource_type).collect();
     Some(Found { resource: resource.resource_type, entries })
 }
@@ -69,6 +78,9 @@ fn xml(text: &str) -> Option<Found<'static>> {
     let is_alone = each_element(text, |around, start| {
         let name = start.name().into_inner();
         match around {
+            // What a name with a prefix is can't be told without its namespace.
+            _ if name.contains(':') || name == "contained" => return None,
+            [_, "entry"] if name == "response" => return None,
             [] => found.resource = name.to_owned().into(),
             [_] if name == "entry" => entries += 1,
             [_, "entry", "resource"] => found.entries.push(name.to_owned().into()),
@@ -127,6 +139,24 @@ mod tests {
             ),
             (Search, r#"{"resourceType":"Bundle","entry":[{}]}"#, none),
             (Search, r#"{"resourceType":"Organization"}"#, none),
+            // Resources in other places.
+            (
+                Organisation,
+                r#"{"resourceType":"Organization","contained":[{"resourceType":"Patient"}]}"#,
+                none,
+            ),
+            (Organisation, r#"{"resourceType":"Organization","contained":null}"#, full),
+            (Statement, r#"{"resourceType":"CapabilityStatement","contained":[]}"#, none),
+            (
+                Search,
+                r#"{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Organization","contained":[{"resourceType":"Patient"}]}}]}"#,
+                none,
+            ),
+            (
+                Search,
+                r#"{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Organization"},"response":{"outcome":{"resourceType":"Patient"}}}]}"#,
+                none,
+            ),
         ] {
             let found = look(&question(subject, "application/fhir+json"), body.as_bytes());
             assert_eq!(found, expected, "{body}");
@@ -168,6 +198,31 @@ mod tests {
             (Search, "<Bundle><entry/></Bundle>", none),
             (Search, "<Bundle><entry><link/></entry></Bundle>", none),
             (Search, "<OperationOutcome/>", none),
+            // Resources in other places.
+            (Organisation, "<Organization><contained><Patient/></contained></Organization>", none),
+            (Statement, "<CapabilityStatement><contained/></CapabilityStatement>", none),
+            (
+                Search,
+                "<Bundle><entry><resource><Organization><contained><Patient/></contained></Organization></resource></entry></Bundle>",
+                none,
+            ),
+            (
+                Search,
+                "<Bundle><entry><resource><Organization/></resource><response><outcome><Patient/></outcome></response></entry></Bundle>",
+                none,
+            ),
+            (
+                Search,
+                "<Bundle><entry><resource><Organization/><Patient/></resource></entry><entry/></Bundle>",
+                none,
+            ),
+            // Under names that say what they are elsewhere.
+            (
+                Search,
+                "<Bundle xmlns:f=\"http://hl7.org/fhir\"><f:entry><f:resource><f:Patient/></f:resource></f:entry></Bundle>",
+                none,
+            ),
+            (Search, "<f:Bundle xmlns:f=\"http://hl7.org/fhir\"/>", none),
         ] {
             let found = look(&question(subject, "application/fhir+xml"), body.as_bytes());
             assert_eq!(found, expected, "{body}");

@@ -182,9 +182,9 @@ async fn fetch(exchange: &mut Exchange, head: &RequestHeader, key: &Key, shared:
         Ok(Some(landed)) => memory::heard(exchange, landed, leads, None, url),
         Ok(None) => {
             let reference = Uuid::new_v4().to_string().into();
-            Told::Fault(Reason::GatewayFault { reference }, Use::Miss)
+            memory::failed(Reason::GatewayFault { reference }, leads, None)
         }
-        Err(_) => Told::Fault(Reason::UpstreamTimeout { url }, Use::Miss),
+        Err(_) => memory::failed(Reason::UpstreamTimeout { url }, leads, None),
     };
     tell(exchange, told)
 }
