@@ -52,7 +52,7 @@ pub(super) fn with_tools<T>(work: impl FnOnce(&mut Tools) -> T) -> T {
 
 pub(super) struct Packer {
     deflate: Compress,
-    /// What comes next.
+    /// The text of the part at hand.
     text: Vec<u8>,
 }
 
@@ -61,7 +61,8 @@ pub(super) struct Packer {
 pub(super) struct Packing {
     has_header: bool,
     sum: Crc,
-    /// Text that is too short for a burst.
+    /// Text that is too short for a burst. What follows comes behind it: it is not moved meanwhile, for
+    /// a part may be a single byte.
     held: Vec<u8>,
 }
 
@@ -79,7 +80,6 @@ impl Packing {
     /// Begins with a part that will take about `hint` bytes compressed.
     pub(super) fn begin<'b>(&'b mut self, packer: &'b mut Packer, hint: usize) -> Burst<'b> {
         packer.text.clear();
-        packer.text.append(&mut self.held);
         Burst { packing: self, packer, out: Vec::new(), hint, has_begun: false }
     }
 }
@@ -88,7 +88,8 @@ impl Burst<'_> {
     /// Takes what `write` writes.
     pub(super) fn take(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
         write(&mut self.packer.text);
-        if self.packer.text.len() < LEAST { Ok(()) } else { self.pack(FlushCompress::None) }
+        let length = self.packing.held.len() + self.packer.text.len();
+        if length < LEAST { Ok(()) } else { self.pack(FlushCompress::None) }
     }
 
     /// The bytes to send.
@@ -108,30 +109,46 @@ impl Burst<'_> {
 
     fn pack(&mut self, flush: FlushCompress) -> io::Result<()> {
         let Packer { deflate, text } = &mut *self.packer;
+        let Packing { has_header, sum, held } = &mut *self.packing;
         if !self.has_begun {
             self.has_begun = true;
             self.out.reserve(self.hint + self.hint / 8 + ROOM);
             deflate.reset();
         }
-        if !self.packing.has_header {
-            self.packing.has_header = true;
+        if !*has_header {
+            *has_header = true;
             self.out.extend(HEADER);
         }
-        self.packing.sum.update(text);
-        let mut rest = text.as_slice();
-        loop {
-            if self.out.capacity() - self.out.len() < ROOM {
-                self.out.reserve(16 * ROOM);
-            }
-            let before = deflate.total_in();
-            let status = deflate.compress_vec(rest, &mut self.out, flush)?;
-            rest = rest.get(length(deflate.total_in() - before)..).unwrap_or_default();
-            let has_room = self.out.len() < self.out.capacity();
-            if status == Status::StreamEnd || rest.is_empty() && has_room {
-                break;
-            }
+        let held = std::mem::take(held);
+        if !held.is_empty() {
+            sum.update(&held);
+            compress(deflate, &held, FlushCompress::None, &mut self.out)?;
         }
+        sum.update(text);
+        compress(deflate, text, flush, &mut self.out)?;
         text.clear();
         Ok(())
+    }
+}
+
+/// Writes what `text` becomes to `out`.
+fn compress(
+    deflate: &mut Compress,
+    text: &[u8],
+    flush: FlushCompress,
+    out: &mut Vec<u8>,
+) -> io::Result<()> {
+    let mut rest = text;
+    loop {
+        if out.capacity() - out.len() < ROOM {
+            out.reserve(16 * ROOM);
+        }
+        let before = deflate.total_in();
+        let status = deflate.compress_vec(rest, out, flush)?;
+        rest = rest.get(length(deflate.total_in() - before)..).unwrap_or_default();
+        let has_room = out.len() < out.capacity();
+        if status == Status::StreamEnd || rest.is_empty() && has_room {
+            return Ok(());
+        }
     }
 }
