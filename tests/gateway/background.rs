@@ -387,3 +387,89 @@ async fn nothing_is_asked_without_a_journal() {
     world.gateway.limit_files(u64::MAX);
     until(&world, "it is asked", |map| map.iter().all(|row| row["crawl"] == "fresh")).await;
 }
+
+/// A step that waits for so many words of the test, then says that there is no such thing.
+fn held(words: usize) -> Vec<Step> {
+    let end = reply("404 Not Found", JSON, "{\"resourceType\":\"OperationOutcome\"}");
+    std::iter::repeat_n(Step::Wait, words).chain([end]).collect()
+}
+
+/// Nothing is asked while half of the requests that the gateway takes are a consumer's; with one less,
+/// it is.
+#[tokio::test]
+async fn a_busy_gateway_asks_nothing() {
+    let (world, provider) = scripted("\n[limits]\nin_flight = 4\n", []).await;
+    provider.will(held(1));
+    provider.will(held(2));
+    let read = world.call(Mode::Transparent, &READ_ORGANIZATION, "Organization/1");
+    let mut calls = tokio::task::JoinSet::new();
+    for id in ["17", "18"] {
+        let mut connection = world.connect(Mode::Transparent).await;
+        let call = read.clone();
+        let target = call.target.replace("Organization/1", &format!("Organization/{id}"));
+        let call = Call { target, ..call };
+        calls.spawn(async move { connection.send(call).await.status });
+    }
+    provider.has_seen(2).await;
+    let section = identity("requests_per_minute = 600");
+    world.gateway.reload("gateway.toml", |text| text + &section).await;
+    let begins = "the gateway asks of its own accord";
+    world.gateway.log.wait_for(begins, |line| line["message"] == begins).await;
+    until(&world, "there is something to ask", |map| {
+        map.iter().all(|row| row["crawl"] == "behind")
+    })
+    .await;
+    // It looks once a second, and a request is due ten times a second.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(provider.arrived().len(), 2, "consumers' requests only");
+    assert!(own_lines(&world).is_empty());
+
+    provider.go_on();
+    assert_eq!(calls.join_next().await.unwrap().unwrap(), 404);
+    provider.has_seen(3).await;
+    assert_eq!(provider.arrived()[0].header("Ssp-From"), OWN);
+    provider.go_on();
+    assert_eq!(calls.join_next().await.unwrap().unwrap(), 404);
+}
+
+/// What the gateway asks itself takes nobody's place: where one request is taken at once, a consumer's
+/// is.
+#[tokio::test]
+async fn it_takes_no_room_of_consumers() {
+    let settings = identity("requests_per_minute = 600") + "\n[limits]\nin_flight = 1\n";
+    let (world, provider) = scripted(&settings, [Step::Hang]).await;
+    provider.has_seen(1).await;
+    assert_eq!(provider.arrived()[0].header("Ssp-From"), OWN);
+    let read = world.call(Mode::Transparent, &READ_ORGANIZATION, "Organization/17");
+    assert_eq!(world.send(read).await.status, 200);
+    let page = Exposition::of(&world).await;
+    assert!((page.sum("own_requests_in_flight", &[]) - 1.0).abs() < 0.5, "it is still there");
+}
+
+/// Four at once at most, and one at a time behind one door: of a next proxy, a host.
+#[tokio::test]
+async fn few_are_asked_at_once_and_each_alone() {
+    const HELD: usize = 12;
+    let provider = Scripted::start().await;
+    (0..HELD).for_each(|_| provider.will(held(1)));
+    let settings = identity("requests_per_minute = 600");
+    let world = World::start(|plan| {
+        region(plan, &settings);
+        plan.practices = 16;
+        plan.connection = "proxy";
+        plan.upstream = Some(provider.address());
+    })
+    .await;
+    let in_flight = async || Exposition::of(&world).await.sum("own_requests_in_flight", &[]);
+    for round in 1..=HELD / 4 {
+        provider.has_seen(4 * round).await;
+        // Ten more are due meanwhile.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let arrived = provider.arrived();
+        let host = |target: &str| target.split('/').nth(3).unwrap().to_owned();
+        let hosts: BTreeSet<_> = arrived.iter().map(|one| host(&one.head)).collect();
+        assert_eq!((arrived.len(), hosts.len()), (4, 4), "round {round}: {arrived:#?}");
+        assert!((in_flight().await - 4.0).abs() < 0.5, "round {round}");
+        provider.go_on();
+    }
+}

@@ -157,8 +157,9 @@ impl OwnAccord {
     fn gives_way(&self, snapshot: &Snapshot) -> bool {
         let Shared { health, telemetry, .. } = &self.shared;
         let in_flight = usize::try_from(telemetry.metrics.in_flight.get()).unwrap_or_default();
-        let is_busy = in_flight > snapshot.limits.in_flight / 2;
-        is_busy || health.is_draining() || !health.is_audited()
+        is_busy(in_flight, snapshot.limits.in_flight)
+            || health.is_draining()
+            || !health.is_audited()
     }
 
     fn look(&mut self, snapshot: &Snapshot, identity: &Identity, now: Instant) {
@@ -277,7 +278,34 @@ impl OwnAccord {
     }
 }
 
+/// Whether half of the requests that there may be at once are there.
+const fn is_busy(in_flight: usize, most: usize) -> bool {
+    in_flight.saturating_mul(2) >= most
+}
+
 fn random() -> u32 {
     let (high, _) = uuid::Uuid::new_v4().as_u64_pair();
     u32::try_from(high >> 32).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_busy;
+
+    #[test]
+    fn a_gateway_is_busy_with_half_of_what_it_can_do() {
+        for (in_flight, most, expected) in [
+            (0, 1, false),
+            (1, 1, true),
+            (0, 2, false),
+            (1, 2, true),
+            (1, 3, false),
+            (2, 3, true),
+            (999, 2_000, false),
+            (1_000, 2_000, true),
+            (usize::MAX, 1_000_000, true),
+        ] {
+            assert_eq!(is_busy(in_flight, most), expected, "{in_flight} of {most}");
+        }
+    }
 }
