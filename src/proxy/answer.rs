@@ -30,7 +30,7 @@ pub(super) const STRICT_TRANSPORT: (&str, &str) =
 impl From<Answer> for Refusal {
     fn from(answer: Answer) -> Self {
         let Answer { status, headers, body } = answer;
-        Self { status, headers, body }
+        Self { status, phrase: phrase(status), headers, body }
     }
 }
 
@@ -108,12 +108,7 @@ impl Answer {
     /// Its bytes on the wire, for a connection that closes behind it; `bare` leaves the body out,
     /// as HEAD wants it.
     pub(super) fn wire(&self, bare: bool) -> Vec<u8> {
-        let status = http::StatusCode::from_u16(self.status).unwrap_or_default();
-        let phrase = match self.status {
-            495 => "SSL Certificate Error",
-            496 => "SSL Certificate Required",
-            _ => status.canonical_reason().unwrap_or("Error"),
-        };
+        let phrase = phrase(self.status);
         let mut wire = format!("HTTP/1.1 {} {phrase}\r\nConnection: close\r\n", self.status);
         for (name, value) in &self.headers {
             wire.extend([name, ": ", value, "\r\n"]);
@@ -121,6 +116,18 @@ impl Answer {
         wire.push_str("\r\n");
         let body = if bare { &[] } else { self.body.as_ref() };
         [wire.as_bytes(), body].concat()
+    }
+}
+
+/// What stands behind a status.
+fn phrase(status: u16) -> &'static str {
+    match status {
+        495 => "SSL Certificate Error",
+        496 => "SSL Certificate Required",
+        _ => {
+            let status = http::StatusCode::from_u16(status).unwrap_or_default();
+            status.canonical_reason().unwrap_or("Error")
+        }
     }
 }
 

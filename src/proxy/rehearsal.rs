@@ -235,6 +235,8 @@ pub fn made_out(message: &[u8]) -> (Option<TraceId>, Format) {
 pub struct Refusal {
     /// Its status.
     pub status: u16,
+    /// What stands behind it.
+    pub phrase: &'static str,
     /// Its headers.
     pub headers: Vec<(&'static str, String)>,
     /// An `OperationOutcome`.

@@ -17,6 +17,7 @@ use crate::ambiguity::upstream::{Arrived, Upstream};
 use crate::harness::Mode;
 use crate::harness::process::Gateway;
 use crate::refusals::region::PATIENT;
+use crate::terminator;
 use crate::tls::{Client, Pki, faults, host};
 use crate::wire::{Reply, Wire};
 
@@ -31,6 +32,8 @@ struct Estate {
     gateway: Gateway,
     upstream: Upstream,
     pki: Pki,
+    /// What stands before one of its listeners.
+    terminator: Issued,
     requests: TempDir,
 }
 
@@ -59,9 +62,12 @@ impl Estate {
         text += &format!("\n{}", pki.listener(""));
         let strict = pki.listener("refusal = \"handshake\"").replace("\"secure\"", "\"strict\"");
         text += &format!("\n{strict}");
+        let terminator = pki.gateways.issue(&Order::new("terminator.example")).unwrap();
+        text += &format!("\n{}", terminator::listener(&pki, &[&terminator.certificate]));
         fs::write(&path, text).unwrap();
-        let gateway = Gateway::start(folder, CONSUMERS.len() + 3, &[]).await;
-        Self { gateway, upstream, pki, requests: TempDir::with_prefix("gpconnect-case-").unwrap() }
+        let gateway = Gateway::start(folder, CONSUMERS.len() + 4, &[]).await;
+        let requests = TempDir::with_prefix("gpconnect-case-").unwrap();
+        Self { gateway, upstream, pki, terminator, requests }
     }
 
     /// What is explained of a request.
@@ -77,6 +83,38 @@ impl Estate {
             .unwrap();
         let read = serde_json::from_slice(&told.stdout);
         read.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&told.stderr)))
+    }
+
+    /// What is explained of the request of a caller with that certificate, or without any.
+    fn explain_of(&self, shown: Option<&Issued>, message: &[u8], listener: &str) -> Value {
+        let Some(issued) = shown else {
+            return self.explain(message, &["--listener", listener, "--no-certificate"]);
+        };
+        let file = self.requests.path().join("certificate.pem");
+        fs::write(&file, issued.certificate.to_pem().unwrap()).unwrap();
+        let file = file.to_str().unwrap();
+        self.explain(message, &["--listener", listener, "--certificate", file])
+    }
+
+    /// Sends the request as that caller does, or as a terminator that tells of it.
+    async fn agrees_on(
+        &self,
+        name: &str,
+        shown: Option<&Issued>,
+        message: &[u8],
+        explained: &Value,
+        listener: &str,
+    ) {
+        let address = self.gateway.listeners[listener];
+        let is_told = listener == "behind";
+        let identity = if is_told { Some(&self.terminator) } else { shown };
+        let Ok(stream) = Client::new(address, &self.pki, identity).try_connect().await else {
+            assert_eq!(explained["fails_handshake"], true, "{name}");
+            return;
+        };
+        let told = shown.filter(|_| is_told);
+        let message = told.map_or(message.to_vec(), |issued| telling(message, issued));
+        self.agrees(name, &message, explained, Wire::over(stream)).await;
     }
 
     /// Sends the request and compares what comes of it with what was explained.
@@ -124,6 +162,13 @@ impl Estate {
     }
 }
 
+/// The request with what a terminator adds.
+fn telling(message: &[u8], caller: &Issued) -> Vec<u8> {
+    let line = message.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let field = format!("Client-Cert: {}\r\n", terminator::field(&caller.certificate));
+    [&message[..line], field.as_bytes(), &message[line..]].concat()
+}
+
 fn names(headers: &Value) -> Vec<String> {
     let headers = headers.as_array().unwrap().iter();
     let mut names: Vec<_> =
@@ -135,6 +180,7 @@ fn names(headers: &Value) -> Vec<String> {
 /// Status, headers and body, byte for byte as far as both can know them.
 fn is_as_explained(name: &str, reply: &Reply, answer: &Value) {
     assert_eq!(answer["status"], reply.status, "{name}: {reply:?}");
+    assert_eq!(answer["phrase"], reply.phrase, "{name}: {reply:?}");
     for pair in answer["headers"].as_array().unwrap() {
         let (header, value) = (pair[0].as_str().unwrap(), pair[1].as_str().unwrap());
         let found = reply.header(header);
@@ -201,7 +247,7 @@ async fn what_is_explained_is_what_is_answered() {
     assert!(asked >= 45, "only {asked} cases");
 }
 
-/// Certificates of every fault, and good ones of one system, two and none.
+/// Certificates of every fault, good ones of one system, two and none, and no certificate.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_explained_of_a_certificate_is_what_is_answered() {
     let estate = Estate::start().await;
@@ -216,44 +262,40 @@ async fn what_is_explained_of_a_certificate_is_what_is_answered() {
         ("of another system", of(&["booking.ryy02.example"])),
         ("of nobody", of(&["x.rxx01.example"])),
     ];
-    // A caller without any has no file to show.
-    let bad = faults(&estate.pki).into_iter().filter(|(_, issued, _)| issued.is_some());
+    let bad = faults(&estate.pki).into_iter();
     certificates.extend(bad.map(|(name, issued, _)| (name, issued)));
     revocations_count(&estate).await;
-    let mut refused = 0;
+    let (mut refused, mut missing) = (0, Vec::new());
     for (name, issued) in &certificates {
-        let issued = issued.as_ref().unwrap();
-        let file = estate.requests.path().join("certificate.pem");
-        fs::write(&file, issued.certificate.to_pem().unwrap()).unwrap();
         for case in ["good-ods-form", "token-of-another-organisation", "header-twice"] {
             let file_of_case = fs::read(cases().join(case).join("request.http")).unwrap();
             let message = of_today(&on_the_wire(&file_of_case));
-            for listener in ["secure", "strict"] {
+            for listener in ["secure", "strict", "behind"] {
                 let name = format!("{name}, {case}, {listener}");
-                let options = ["--listener", listener, "--certificate", file.to_str().unwrap()];
-                let explained = estate.explain(&message, &options);
+                let explained = estate.explain_of(issued.as_ref(), &message, listener);
                 refused += usize::from(!explained["caller"]["certificate"]["refused"].is_null());
-                let address = estate.gateway.listeners[listener];
-                let client = Client::new(address, &estate.pki, Some(issued));
-                let Ok(stream) = client.try_connect().await else {
-                    assert_eq!(explained["fails_handshake"], true, "{name}");
-                    continue;
-                };
-                estate.agrees(&name, &message, &explained, Wire::over(stream)).await;
+                if issued.is_none() {
+                    missing.push(explained["answer"]["status"].as_u64());
+                }
+                estate.agrees_on(&name, issued.as_ref(), &message, &explained, listener).await;
             }
         }
     }
-    assert_eq!(refused, (certificates.len() - 4) * 6);
+    assert_eq!(refused, (certificates.len() - 5) * 9);
+    // A terminator's head that is refused tells of nobody.
+    let answered =
+        [Some(496), None, Some(496), Some(496), None, Some(496), Some(496), None, Some(400)];
+    assert_eq!(missing, answered);
 }
 
-/// Waits until both listeners go by the list that names a revoked one.
+/// Waits until all listeners go by the list that names a revoked one.
 async fn revocations_count(estate: &Estate) {
-    crate::tls::soon("both are renewed", async || {
+    crate::tls::soon("all are renewed", async || {
         let answer = observe(estate).await;
         let renewed = answer.lines().filter(|line| {
             line.starts_with("gpconnect_gateway_tls_renewals_total") && line.contains("renewed")
         });
-        renewed.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() >= 2.0
+        renewed.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() >= 3.0
     })
     .await;
 }

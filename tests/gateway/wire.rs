@@ -14,6 +14,8 @@ use crate::harness::{Call, DEADLINE};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
+    /// What stands behind it.
+    pub(crate) phrase: String,
     /// Names in lower case, in their order.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
@@ -168,12 +170,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         let head: Vec<u8> = self.unread.drain(..end + 4).collect();
         let head = String::from_utf8(head).unwrap();
         let mut lines = head.trim_end().split("\r\n");
-        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let mut line = lines.next().unwrap().splitn(3, ' ').skip(1);
+        let status = line.next().unwrap().parse().unwrap();
+        let phrase = line.next().unwrap_or_default().to_owned();
         let header = |line: &str| {
             let (name, value) = line.split_once(':').unwrap();
             (name.to_ascii_lowercase(), value.trim().to_owned())
         };
-        Some(Reply { status, headers: lines.map(header).collect(), body: Vec::new() })
+        Some(Reply { status, phrase, headers: lines.map(header).collect(), body: Vec::new() })
     }
 
     async fn read_body(&mut self, reply: &mut Reply, verb: &str) -> bool {

@@ -45,16 +45,11 @@ pub(super) fn answer(
     let issues = std::iter::once(deciding).chain(besides).zip(numbers);
     Answer {
         status: refusal.status,
-        phrase: phrase(refusal.status),
+        phrase: refusal.phrase,
         headers: headers.map(|(name, value)| (name.to_owned(), hidden(value))).collect(),
         issues: issues.map(|(told, fault)| issue(told, fault, wording)).collect(),
         body: body(&refusal.body, seen.format),
     }
-}
-
-pub(super) fn phrase(status: u16) -> &'static str {
-    let status = http::StatusCode::from_u16(status).unwrap_or_default();
-    status.canonical_reason().unwrap_or("Error")
 }
 
 fn issue(

@@ -53,6 +53,9 @@ pub(crate) struct Arguments {
     /// listener's TLS would, and says which systems the caller may be.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "caller")]
     pub(super) certificate: Option<PathBuf>,
+    /// The caller shows no certificate; behind a terminator of TLS, that tells of none.
+    #[arg(long, conflicts_with_all = ["caller", "certificate"])]
+    pub(super) no_certificate: bool,
     #[command(flatten)]
     pub(super) at: At,
     /// Show ids, query values and claims as they are. NHS numbers stay hidden.

@@ -15,6 +15,9 @@ use crate::{
     tls::{Acceptor, Examined, Expiry, Terminator},
 };
 
+/// Where a terminator of TLS tells of a certificate.
+const TOLD: &str = "Client-Cert";
+
 /// Whom the caller is taken for.
 pub(super) struct Caller {
     /// The systems that it may be.
@@ -23,6 +26,10 @@ pub(super) struct Caller {
     pub(super) because: String,
     /// Its certificate, when that was given.
     pub(super) proof: Option<Proof>,
+    /// Whether it was said to show none.
+    shows_none: bool,
+    /// Whether the listener refuses a caller without a good certificate in the handshake.
+    fails_handshakes: bool,
 }
 
 /// A certificate that was checked.
@@ -30,7 +37,6 @@ pub(super) struct Proof {
     pub(super) examined: Examined,
     /// What the listener believes and for how long.
     trusted: Vec<Expiry>,
-    fails_handshakes: bool,
 }
 
 impl Caller {
@@ -49,19 +55,25 @@ impl Caller {
         if let Some(file) = &arguments.certificate {
             return by_certificate(file, snapshot, entrance, now);
         }
+        if arguments.no_certificate {
+            return without_certificate(snapshot, entrance, source);
+        }
         let (candidates, because) = named(snapshot, entrance, source, arguments.caller)?;
-        Ok(Self { candidates, because, proof: None })
+        Ok(Self { candidates, because, proof: None, shows_none: false, fails_handshakes: false })
     }
 
     /// What stands against the caller before its request is looked at.
     pub(super) fn objection(&self) -> Option<Reason> {
+        if self.shows_none {
+            return Some(Reason::CertificateMissing);
+        }
         let fault = self.proof.as_ref()?.examined.verdict.err()?;
         Some(Reason::CertificateRefused(fault))
     }
 
     /// Whether it fails the handshake, so that there is no answer.
     pub(super) fn fails_handshake(&self) -> bool {
-        self.proof.as_ref().is_some_and(|it| it.fails_handshakes && it.examined.verdict.is_err())
+        self.fails_handshakes && self.objection().is_some()
     }
 }
 
@@ -136,10 +148,7 @@ fn by_certificate(
             (terminator.examine(file, now).map_err(unable)?, tls.expiries(), false)
         }
         Access::InsecureEveryoneIs(_) => {
-            return Err(format!(
-                "--certificate: listener {} asks for none; name one with TLS with --listener",
-                entrance.name
-            ));
+            return Err(asks_for_none("--certificate", entrance));
         }
     };
     let candidates = snapshot.policy.find_callers(&examined.certificate.host_names).into_owned();
@@ -148,8 +157,46 @@ fn by_certificate(
     } else {
         "by the names in its certificate"
     };
-    let proof = Proof { examined, trusted, fails_handshakes };
-    Ok(Caller { candidates, because: because.to_owned(), proof: Some(proof) })
+    Ok(Caller {
+        candidates,
+        because: because.to_owned(),
+        proof: Some(Proof { examined, trusted }),
+        shows_none: false,
+        fails_handshakes,
+    })
+}
+
+fn without_certificate(
+    snapshot: &Snapshot,
+    entrance: &Entrance,
+    source: &Source,
+) -> Result<Caller, String> {
+    let fails_handshakes = match &entrance.access {
+        Access::Tls(tls) => tls.current().fails_handshakes(),
+        Access::BehindTerminator(_) if source.header(TOLD).is_some() => {
+            return Err(format!("--no-certificate: the request has {TOLD}"));
+        }
+        Access::BehindTerminator(_) => false,
+        Access::InsecureEveryoneIs(_) => return Err(asks_for_none("--no-certificate", entrance)),
+    };
+    // So that the stages behind don't tell the same once more.
+    let candidates = named(snapshot, entrance, source, None).map(|(systems, _)| systems);
+    let because = match candidates {
+        Ok(_) => "it shows no certificate; what else is wrong is told as of its Ssp-From",
+        Err(_) => "it shows no certificate, and its Ssp-From names no registered system",
+    };
+    Ok(Caller {
+        candidates: candidates.unwrap_or_default(),
+        because: because.to_owned(),
+        proof: None,
+        shows_none: true,
+        fails_handshakes,
+    })
+}
+
+fn asks_for_none(option: &str, entrance: &Entrance) -> String {
+    let name = &entrance.name;
+    format!("{option}: listener {name} asks for none; name one with TLS with --listener")
 }
 
 /// The systems that the caller may be, and why.

@@ -56,6 +56,12 @@ impl<'s> Place<'s> {
         self.snapshot.entrance(self.listener).is_some_and(|entrance| entrance.access.is_secure())
     }
 
+    /// Whether a terminator of TLS tells of callers, in the head of each request.
+    pub(super) fn is_told(&self) -> bool {
+        let entrance = self.snapshot.entrance(self.listener);
+        entrance.is_some_and(|entrance| entrance.access.is_behind_terminator())
+    }
+
     /// The registered systems that the caller may be.
     pub(super) fn systems(&self) -> impl Iterator<Item = &'s Consumer> {
         self.caller.candidates.iter().filter_map(|index| self.snapshot.policy.consumer(*index))

@@ -125,9 +125,19 @@ impl Judge<'_, '_, '_> {
         }
     }
 
-    /// What ends the request in stage 1: who is calling counts before what was sent.
+    /// What is wrong in stage 1, in the order in which it counts: who is calling comes before what was
+    /// sent. But a head that is refused tells nothing of a caller.
+    fn at_front(&self) -> impl Iterator<Item = &Reason> {
+        let mut both = [self.objection, self.front];
+        if self.place.is_told() {
+            both.reverse();
+        }
+        both.into_iter().flatten()
+    }
+
+    /// What ends the request in stage 1.
     fn ends_at_front(&self) -> Option<&Reason> {
-        self.objection.or(self.front)
+        self.at_front().next()
     }
 
     fn asked(&self) -> Asked {
@@ -202,7 +212,7 @@ impl Judge<'_, '_, '_> {
         examination: &Examination<'_, '_>,
         of_body: &[decide::Fault],
     ) -> Vec<(Reason, Fault)> {
-        let front = self.objection.into_iter().chain(self.front).map(enforced);
+        let front = self.at_front().map(enforced);
         // What the front refused already is not told twice.
         let others = examination.faults.iter().filter(|fault| Some(&fault.reason) != self.front);
         let all = front.chain(others.cloned()).chain(of_body.iter().cloned());

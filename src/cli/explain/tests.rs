@@ -212,9 +212,14 @@ fn what_can_not_be_explained_is_told() {
     let none = format!("--listener secure --certificate {}", estate.file("gateway.key"));
     for (name, options, expected) in [
         ("no TLS", &*certificate, "--certificate: listener consumers asks for none"),
+        (
+            "no TLS to show none in",
+            "--no-certificate",
+            "--no-certificate: listener consumers asks for none",
+        ),
         ("no such certificate", missing, "--certificate: no/such.pem "),
         ("a key for a certificate", &none, "holds no certificates in PEM"),
-        ("another listener", "--listener x", "no such listener; it has secure, strict"),
+        ("another listener", "--listener x", "no such listener; it has secure, strict, behind"),
         ("an ASID nobody has", "--as 200000000395", "did you mean 200000000359?"),
         ("an ASID far off", "--as 100000000000", "no consumer of this ASID is registered"),
     ] {

@@ -86,7 +86,7 @@ impl Behind {
 }
 
 /// The section of a listener that these certificates may tell at.
-fn listener(pki: &Pki, terminators: &[&X509Ref]) -> String {
+pub(crate) fn listener(pki: &Pki, terminators: &[&X509Ref]) -> String {
     let pins: Vec<_> = terminators.iter().map(|one| format!("\"{}\"", sha256(one))).collect();
     format!(
         "[[listener]]\nname = \"behind\"\naddress = \"127.0.0.1:0\"\n\
@@ -113,7 +113,7 @@ fn sha256(certificate: &X509Ref) -> String {
 }
 
 /// A certificate as RFC 9440 writes it.
-fn field(certificate: &X509Ref) -> String {
+pub(crate) fn field(certificate: &X509Ref) -> String {
     bytes(&certificate.to_der().unwrap())
 }
 
