@@ -47,6 +47,7 @@ mod relinked;
 mod reload;
 mod resources;
 mod scripted;
+mod stalled;
 mod starting;
 mod systemd;
 mod terminator;

@@ -131,7 +131,9 @@ fn filled(before: &str, unit: impl Fn(u64, &mut Draw) -> String, behind: &str) -
 
 impl Record {
     fn new(name: &'static str, format: Format, body: Vec<u8>) -> io::Result<Self> {
-        let mut gzip = encoder();
+        // As a practice does it.
+        let gzip = Compress::new_gzip(Compression::default(), 15);
+        let mut gzip = ZlibEncoder::new_with_compress(Vec::new(), gzip);
         gzip.write_all(&body)?;
         let zipped = gzip.finish()?;
         Ok(Self { name, format, body, zipped })
@@ -186,5 +188,5 @@ fn opener<W: Write>(next: W) -> ZlibDecoder<W> {
 
 /// At the gateway's level.
 fn encoder() -> ZlibEncoder<Vec<u8>> {
-    ZlibEncoder::new_with_compress(Vec::new(), Compress::new_gzip(Compression::fast(), 15))
+    ZlibEncoder::new_with_compress(Vec::new(), Compress::new_gzip(Compression::new(2), 15))
 }

@@ -160,8 +160,26 @@ impl Gateway {
 
     /// The most memory it has had, in bytes.
     pub(crate) fn peak_memory(&self) -> usize {
-        let peak: usize = self.status("VmHWM:").trim_end_matches(" kB").parse().unwrap();
-        peak * 1_024
+        self.bytes("VmHWM:")
+    }
+
+    /// The memory that it has now and that is no file's, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.bytes("RssAnon:")
+    }
+
+    /// How long it has worked on processors so far, in hundredths of a second.
+    pub(crate) fn ticks(&self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // Behind the program's name, which may have blanks.
+        let (_, fields) = stat.rsplit_once(") ").unwrap();
+        let times = fields.split(' ').skip(11).take(2);
+        times.map(|time| time.parse::<u64>().unwrap()).sum()
+    }
+
+    fn bytes(&self, name: &str) -> usize {
+        let kilobytes: usize = self.status(name).trim_end_matches(" kB").parse().unwrap();
+        kilobytes * 1_024
     }
 
     /// What the kernel says of the process in the line of that name.
