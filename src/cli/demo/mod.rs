@@ -5,13 +5,14 @@ mod keys;
 
 use std::{
     fs, io,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr},
     ops::ControlFlow,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use clap::Args;
+use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -88,7 +89,7 @@ fn demo(arguments: &Arguments) -> Result<(), Fault> {
         simulator::start(settings, listener).map(|running| (running, address))
     })?;
     let (simulator, address) = simulated;
-    let ports = Ports::choose(arguments)?;
+    let (ports, held) = Ports::choose(arguments)?;
     write_configuration(folder, &estate, address, ports, arguments.plain)?;
 
     let keys = folder.join("audit-keys");
@@ -100,6 +101,7 @@ fn demo(arguments: &Arguments) -> Result<(), Fault> {
     let log = log::open(&current.load().startup.log)?;
     let telemetry = Arc::new(Telemetry::new(Metrics::new()?, log.sink.clone(), log.style));
     let running = Running::start(current, telemetry, Arc::clone(&log.levels))?;
+    drop(held);
     println!("{}", introduction(arguments, ports, folder));
     signals.wait(|| ControlFlow::Break(()));
     running.stop();
@@ -116,22 +118,30 @@ struct Ports {
 }
 
 impl Ports {
-    fn choose(arguments: &Arguments) -> io::Result<Self> {
+    /// Chooses them. Those that the system gave out are not given to others while they are held.
+    fn choose(arguments: &Arguments) -> io::Result<(Self, Vec<Socket>)> {
         let next = if arguments.port == 0 { 0 } else { arguments.port.saturating_add(1) };
-        Ok(Self {
-            assisted: free(arguments.port)?,
-            transparent: free(next)?,
-            observe: free(arguments.observe_port)?,
-        })
+        let mut held = Vec::new();
+        let ports = Self {
+            assisted: free(arguments.port, &mut held)?,
+            transparent: free(next, &mut held)?,
+            observe: free(arguments.observe_port, &mut held)?,
+        };
+        Ok((ports, held))
     }
 }
 
-/// The port itself, or one that is free at this moment.
-fn free(port: u16) -> io::Result<u16> {
-    match port {
-        0 => Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port()),
-        port => Ok(port),
+/// The port itself, or a free one, which is held: bound, and not listened at, so that the gateway can.
+fn free(port: u16, held: &mut Vec<Socket>) -> io::Result<u16> {
+    if port != 0 {
+        return Ok(port);
     }
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+    let given = socket.local_addr()?.as_socket().map_or(0, |address| address.port());
+    held.push(socket);
+    Ok(given)
 }
 
 fn write_configuration(
@@ -245,8 +255,25 @@ Each request is a line below. Ctrl-C ends it.
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
-    use crate::snapshot::check;
+    use crate::{cli::start::listen, snapshot::check};
+
+    #[test]
+    fn a_port_that_was_chosen_is_nobody_elses() {
+        let arguments =
+            Arguments { practices: 1, port: 0, observe_port: 0, folder: None, plain: true };
+        let (mut chosen, mut all) = (HashSet::new(), Vec::new());
+        for _ in 0..200 {
+            let (ports, held) = Ports::choose(&arguments).unwrap();
+            for port in [ports.assisted, ports.transparent, ports.observe] {
+                assert!(chosen.insert(port), "{port} twice");
+                listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).expect("the gateway can");
+            }
+            all.push(held);
+        }
+    }
 
     #[test]
     fn what_the_demo_writes_can_be_used() {
