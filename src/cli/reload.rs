@@ -47,9 +47,10 @@ impl Reloader {
                 for warning in warnings.iter() {
                     warn!("{warning}");
                 }
-                info!("configuration reloaded: {changes}");
                 self.shared.journal.event("reload", &changes.to_string());
                 metrics.reloaded(true);
+                // Last: who reads it finds all of it done.
+                info!("configuration reloaded: {changes}");
             }
             Err(mistakes) => {
                 for mistake in mistakes.iter() {
