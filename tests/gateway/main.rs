@@ -40,6 +40,8 @@ mod observed;
 #[expect(dead_code, reason = "documents are walked through in two places, with more or less of it")]
 #[path = "../pages/mod.rs"]
 mod pages;
+#[path = "../ports/mod.rs"]
+mod ports;
 mod privacy;
 mod providers;
 mod refusals;

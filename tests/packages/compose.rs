@@ -8,9 +8,8 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::tools::{
-    GATEWAY, Running, ended, free_address, get, program, repository, run, text, wait_for,
-};
+use super::tools::{GATEWAY, Running, ended, get, program, repository, run, text, wait_for};
+use crate::ports::own_address;
 
 const FOLDER: &str = "deploy/compose";
 
@@ -120,7 +119,7 @@ fn what_is_prepared_answers_and_is_seen() {
     let again = run(program(file("prepare").to_str().unwrap()).arg(GATEWAY).arg(&site));
     assert!(again.contains("is there already"), "{again}");
 
-    let [simulated, listener, observe, seen] = [(); 4].map(|()| free_address());
+    let [simulated, listener, observe, seen] = [(); 4].map(|()| own_address());
     let start = |command: &mut Command| {
         Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     };

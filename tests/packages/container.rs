@@ -11,8 +11,9 @@ use tempfile::TempDir;
 
 use super::site::Site;
 use super::tools::{
-    GATEWAY, Running, ended, free_address, get, is_root, program, repository, run, text, wait_for,
+    GATEWAY, Running, ended, get, is_root, program, repository, run, text, wait_for,
 };
+use crate::ports::own_address;
 
 /// The user in the image.
 const USER: u32 = 65_532;
@@ -146,7 +147,7 @@ fn the_gateway_works_in_its_image() {
         ended(&mut image.command(&["audit", "keys", "--name", "a.example/b", "/tmp/keys"]));
     assert!(text(&outside).contains("Read-only file system"), "{outside:?}");
 
-    let (listener, observe) = (free_address(), free_address());
+    let (listener, observe) = (own_address(), own_address());
     let mut serve = image.command(&["serve", "--config", file]);
     serve.stdout(Stdio::null()).envs([
         ("GPCG__LISTENER__0__ADDRESS", listener.to_string()),

@@ -18,6 +18,8 @@ mod machine;
 #[expect(dead_code, reason = "documents are walked through in two places, with more or less of it")]
 #[path = "../pages/mod.rs"]
 mod pages;
+#[path = "../ports/mod.rs"]
+mod ports;
 mod site;
 mod tools;
 mod unit;

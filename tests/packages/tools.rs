@@ -1,7 +1,7 @@
 //! Programs of the system, and the gateway under test.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
@@ -52,11 +52,6 @@ pub(crate) fn is_root(test: &str) -> bool {
         std::io::stderr().write_all(text.as_bytes()).unwrap();
     }
     root
-}
-
-/// An address that nobody listens at at this moment.
-pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// Waits until something holds.

@@ -7,7 +7,8 @@ use std::process::Stdio;
 use tempfile::TempDir;
 
 use super::site::Site;
-use super::tools::{GATEWAY, Running, free_address, get, program, repository, run, wait_for};
+use super::tools::{GATEWAY, Running, get, program, repository, run, wait_for};
+use crate::ports::own_address;
 
 const UNIT: &str = "deploy/systemd/gpconnect-gateway.service";
 
@@ -85,7 +86,7 @@ fn allowed() -> BTreeSet<String> {
 fn the_gateway_makes_no_call_that_its_unit_forbids() {
     let folder = TempDir::with_prefix("gpconnect-unit-").unwrap();
     let site = Site::of_example("direct", folder.path());
-    let (listener, observe) = (free_address(), free_address());
+    let (listener, observe) = (own_address(), own_address());
     let calls = site.file("calls");
     let mut gateway = program("strace");
     // With -D the gateway is our own child, and ends with its handle whatever fails here.

@@ -7,6 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::harness::DEADLINE;
+use crate::ports::own_address;
 
 /// Listens on every address of this machine, of both versions where it has both.
 pub(super) struct Decoy {
@@ -17,12 +18,14 @@ pub(super) struct Decoy {
 
 impl Decoy {
     pub(super) async fn start() -> Self {
-        let both = TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).await;
+        // None that the system gives out: whoever still asks for what somebody else listened at there before
+        // would be taken for one who was sent here.
+        let port = own_address().port();
+        let both = TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await;
         let listener = match both {
             Ok(listener) => listener,
-            Err(_) => TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).await.unwrap(),
+            Err(_) => TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await.unwrap(),
         };
-        let port = listener.local_addr().unwrap().port();
         let came = Arc::new(Mutex::new(Vec::new()));
         let notes = Arc::clone(&came);
         let accepting = tokio::spawn(async move {

@@ -14,6 +14,7 @@ use tokio::task::spawn_blocking;
 use super::shown::for_instance;
 use super::traffic::{Traffic, text};
 use super::{NAMES, file};
+use crate::ports::own_address;
 
 fn run(command: &mut Command) -> Output {
     let output = command.output().unwrap_or_else(|why| panic!("{command:?}: {why}"));
@@ -47,6 +48,10 @@ fn grafana_takes_the_dashboards() {
     }
 }
 
+/// What is to fire where three practices do not answer.
+const ALERTS: [&str; 3] =
+    ["GpConnectPracticeDown", "GpConnectSupplierDown", "GpConnectPracticeBurnsFast"];
+
 /// Every query of every panel finds something, every rule is evaluated without an error, and every
 /// metric that either names exists.
 #[tokio::test(flavor = "multi_thread")]
@@ -59,6 +64,8 @@ async fn every_panel_shows_something_and_every_rule_is_evaluated() {
         .arg(file(""))
         .arg(traffic.world.gateway.observe.to_string())
         .arg(folder.path())
+        .arg(own_address().port().to_string())
+        .arg(ALERTS.join(","))
         .args(traffic.chosen());
     let mut looking = spawn_blocking(move || run(&mut look));
     let output = loop {
@@ -69,7 +76,7 @@ async fn every_panel_shows_something_and_every_rule_is_evaluated() {
     };
     let seen: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(seen["wrong"], Value::Array(Vec::new()), "{:#}", seen["wrong"]);
-    for alert in ["GpConnectPracticeDown", "GpConnectSupplierDown", "GpConnectPracticeBurnsFast"] {
+    for alert in ALERTS {
         assert!(seen["alerts"].to_string().contains(alert), "{alert}: {}", seen["alerts"]);
     }
     is_described(&seen["panels"]);

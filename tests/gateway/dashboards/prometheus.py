@@ -1,19 +1,17 @@
 """Runs every panel's query and every rule of the dashboards in a real Prometheus, beside a gateway that
 is at work. Prints, as JSON, what each panel showed, and what is wrong.
 
-    prometheus.py REPOSITORY GATEWAY FOLDER [VARIABLE=VALUE ...]
+    prometheus.py REPOSITORY GATEWAY FOLDER PORT ALERT,ALERT [VARIABLE=VALUE ...]
 
-GATEWAY is host:port of the observe listener; FOLDER is empty and takes what Prometheus writes; a VARIABLE
-of dashboards that is not given has its first value. Hours before the start are filled from the gateway's
+GATEWAY is host:port of the observe listener; FOLDER is empty and takes what Prometheus writes; PORT is for
+Prometheus; each ALERT is waited for until it fires; a VARIABLE of dashboards that is not given has its first value. Hours before the start are filled from the gateway's
 own page, so that windows longer than the test have data, and alerts do not wait before they fire.
 """
 
-import contextlib
 import json
 import math
 import pathlib
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -22,9 +20,10 @@ import urllib.parse
 import urllib.request
 
 REPOSITORY, GATEWAY, FOLDER = pathlib.Path(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3])
-CHOSEN = dict(argument.split("=", 1) for argument in sys.argv[4:])
+PORT, EXPECTED = int(sys.argv[4]), set(sys.argv[5].split(","))
+CHOSEN = dict(argument.split("=", 1) for argument in sys.argv[6:])
 HISTORY = 8 * 3600
-DEADLINE = 45
+DEADLINE = 240
 
 
 def get(url):
@@ -51,12 +50,6 @@ def fill(page, end):
     # A family's samples stand together, of unknown kind: nothing here looks at kinds.
     lines.sort(key=lambda pair: pair[0])
     return "\n".join(line for _, line in lines) + "\n# EOF\n"
-
-
-def free_port():
-    with contextlib.closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def start(port):
@@ -191,6 +184,7 @@ def look(asked):
             shown = panels(asked)
             sick, active = sick_rules(asked)
             wrong = empty(shown) + sick + [f"{name} is no metric" for name in metrics_named(asked)]
+            wrong += [f"{name} does not fire" for name in sorted(EXPECTED - set(active))]
         except ValueError as fault:
             wrong = [str(fault)]
         if not wrong or time.monotonic() > deadline:
@@ -199,10 +193,9 @@ def look(asked):
 
 
 def main():
-    port = free_port()
-    prometheus = start(port)
+    prometheus = start(PORT)
     try:
-        asked = Asked(port)
+        asked = Asked(PORT)
         deadline = time.monotonic() + DEADLINE
         while not asked.is_ready():
             if prometheus.poll() is not None or time.monotonic() > deadline:

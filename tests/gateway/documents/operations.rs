@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use super::{Page, Shell, repository};
 use crate::harness::interactions as all;
 use crate::harness::{Mode, World};
+use crate::ports::own_address;
 use crate::tls::{Pki, quoted};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,8 +32,8 @@ async fn operations_explain_purge_and_rehearse() {
     let next_proxy = page.shows("toml", "[[upstream]]");
     // The simulator writes its practices there: not over those of the gateway at work.
     assert!(page.shell().run("mkdir rehearsal; cd rehearsal").status.success());
-    page.shell().calls("127.0.0.1:19000", free_address());
-    let proxy = free_address();
+    page.shell().calls("127.0.0.1:19000", own_address().to_string());
+    let proxy = own_address().to_string();
     page.shell().calls("127.0.0.1:19443", &proxy);
     page.stays("gpconnect-gateway simulate --listen", "practices at");
     page.stays("gpconnect-gateway simulate --as proxy", "127.0.0.1");
@@ -46,11 +47,6 @@ async fn operations_explain_purge_and_rehearse() {
     let behind = page.shows("toml", "[[listener]]");
     page.end();
     are_taken(&pki, &next_proxy, &[behind, traces].join("\n"));
-}
-
-/// An address that nobody listens at at this moment.
-fn free_address() -> String {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
 /// A configuration of the two parts is one that `check` has nothing against.
