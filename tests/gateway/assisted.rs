@@ -9,6 +9,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use serde_json::json;
 
+use crate::exposition::Exposition;
 use crate::harness::call::{Form, root};
 use crate::harness::client::{Answer, Pieces};
 use crate::harness::interactions::{GET_STRUCTURED_RECORD, READ_LOCATION, READ_PATIENT};
@@ -240,13 +241,14 @@ async fn errors_of_a_provider_become_fhir_with_their_status() {
         assert_eq!(as_it_is.status, status, "{kind}");
         assert!(!as_it_is.text().contains("Provider answered"), "{kind}");
     }
-    let metrics = world.metrics().await;
     let code = world.practice(0).ods_code.to_string();
-    let labels = format!("organisation=\"{code}\",rule=\"answer_is_fhir\",side=\"practices\"");
+    let broken = [("organisation", &*code), ("rule", "answer_is_fhir"), ("side", "practices")];
     // What passes as it is and is no OperationOutcome counts as well.
-    let line = format!("gpconnect_gateway_conformance_total{{{labels}}} 8");
-    assert!(metrics.contains(&line), "{metrics}");
-    assert!(metrics.contains("fault=\"answer_not_fhir\""), "{metrics}");
+    Exposition::once(&world, "eight errors are no FHIR, and some became it", |page| {
+        page.sum("conformance_total", &broken) == 8.0
+            && page.sum("requests_total", &[("fault", "answer_not_fhir")]) > 0.0
+    })
+    .await;
 }
 
 /// A body that is not what it says it is does not end as if it were whole: it is cut, or answered 502
@@ -278,7 +280,9 @@ async fn damaged_gzip_is_not_taken_for_whole() {
         let told = answer.is_err() || answer.is_ok_and(|answer| answer.status == 502);
         assert!(told, "{kind} ended cleanly");
     }
-    assert!(world.metrics().await.contains("fault=\"upstream_invalid\""));
+    let labels = [("fault", "upstream_invalid")];
+    let is_counted = |page: &Exposition| page.sum("requests_total", &labels) > 0.0;
+    Exposition::once(&world, "it is counted", is_counted).await;
 }
 
 /// Memory does not grow with an answer that is unpacked and packed again.

@@ -18,6 +18,9 @@ use crate::scripted::{Scripted, Step};
 /// The gateway itself.
 const OWN: &str = "200000000399";
 
+/// What its log says before it asks for anything.
+const BEGINS: &str = "the gateway asks of its own accord";
+
 /// The organisation that the gateway belongs to, and its system.
 const CONSUMER: &str = "
 [[organisation]]
@@ -164,14 +167,17 @@ async fn every_practice_is_asked_for_its_statements_within_the_budget() {
         assert!(header("authorization").unwrap().starts_with("Bearer "), "{arrival:?}");
         assert!(arrival.target.ends_with("/metadata"));
     }
-    let lines = own_lines(&world);
+    let all_written = |lines: &[Value]| lines.iter().filter(|line| is_own(line)).count() == 8;
+    let lines = world.gateway.log.wait_until("a line for each", all_written).await;
     let at = |line: &Value| line["timestamp"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
-    let (first, last) = (lines.iter().map(at).min().unwrap(), lines.iter().map(at).max().unwrap());
-    // Seven distances of half a second at least; that one begins late takes from one of them.
-    assert!(last.duration_since(first).as_millis() >= 2_500, "{lines:#?}");
+    let begins = lines.iter().find(|line| line["message"] == BEGINS).map(at).unwrap();
+    let last = lines.iter().filter(|line| is_own(line)).map(at).max().unwrap();
+    // Seven distances of half a second at least, from before the first to behind the last.
+    assert!(last.duration_since(begins).as_millis() >= 3_500, "{lines:#?}");
 
-    let page = Exposition::of(&world).await;
     let kept = [("purpose", "crawl"), ("result", "kept")];
+    let all_counted = |page: &Exposition| page.sum("own_requests_total", &kept) >= 8.0;
+    let page = Exposition::once(&world, "each is counted", all_counted).await;
     for (family, labels, expected) in [
         ("own_requests_total", &kept[..], 8.0),
         ("own_requests_total", &[("purpose", "refresh")], 0.0),
@@ -232,6 +238,7 @@ async fn who_may_not_be_asked_is_not() {
         standing(map, &codes[0]) == refused("switched_off")
             && map.iter().all(|row| row["ods_code"] != codes[1] || row["crawl"] == "fresh")
             && standing(map, &codes[2]) == refused("no_agreement")
+            && map.iter().all(|row| row["ods_code"] == codes[1] || row["crawl"] == "refused")
     })
     .await;
     let asked = |code: &str| {
@@ -275,13 +282,14 @@ async fn nobody_waits_for_what_is_asked_for_in_time() {
     assert_eq!(fared[0], "miss");
     assert!(fared.len() > 2 && fared[1..].iter().all(|how| *how == "hit"), "{fared:?}");
 
+    // Behind its stop, so that both are of the same requests.
+    let journal = journal(&mut world).await;
     let arrived = provider.arrived();
     assert_eq!(arrived[0].header("Ssp-From"), Mode::Transparent.asid());
     for own in &arrived[1..] {
         assert_eq!(own.header("Ssp-From"), OWN);
         assert!(!own.header("If-None-Match").is_empty(), "{}", own.head);
     }
-    let journal = journal(&mut world).await;
     let own: Vec<_> = journal.of("intent").filter(|it| it["own"] == "refresh").collect();
     assert_eq!(own.len(), arrived.len() - 1);
 }
@@ -298,6 +306,8 @@ async fn a_request_is_on_record_first_and_a_purge_is_heeded() {
     };
     provider.will([Step::Wait, statement("old")]);
     provider.will([statement("other")]);
+    // Whichever statement that was: the other is asked for next, by whoever asks first.
+    provider.will([statement("new")]);
     world.gateway.reload("gateway.toml", |text| text + &section).await;
     provider.has_seen(1).await;
     let seen = provider.arrived();
@@ -315,8 +325,6 @@ async fn a_request_is_on_record_first_and_a_purge_is_heeded() {
     let is_it = |line: &Value| line["trace_id"] == trace_id.as_str();
     world.gateway.log.wait_for("its end", is_it).await;
     provider.has_seen(2).await;
-    // Whichever statement that was: the other is asked for next, by whoever asks first.
-    provider.will([statement("new")]);
     let structured = seen[0].head.contains("/structured/");
     let interaction = if structured {
         &crate::harness::interactions::STRUCTURED_METADATA
@@ -375,8 +383,7 @@ async fn nothing_is_asked_without_a_journal() {
     world.gateway.reload("gateway.toml", |text| text + &section).await;
     let behind = |map: &[Value]| map.iter().all(|row| row["crawl"] == "behind");
     until(&world, "there is something to ask", behind).await;
-    let begins = "the gateway asks of its own accord";
-    world.gateway.log.wait_for(begins, |line| line["message"] == begins).await;
+    world.gateway.log.wait_for(BEGINS, |line| line["message"] == BEGINS).await;
     for _ in 0..3 {
         // A request at a time is due ten times a second.
         tokio::time::sleep(Duration::from_millis(500)).await;

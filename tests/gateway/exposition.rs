@@ -1,8 +1,11 @@
 //! The metrics page, read back.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crate::harness::World;
+use tokio::time::{sleep, timeout};
+
+use crate::harness::{DEADLINE, World};
 
 /// One line of the page.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +21,20 @@ pub(crate) struct Exposition(pub(crate) Vec<Sample>);
 impl Exposition {
     pub(crate) async fn of(world: &World) -> Self {
         Self::read(&world.metrics().await)
+    }
+
+    /// The page as soon as it says so: what is counted of a request is counted behind its answer.
+    pub(crate) async fn once(world: &World, what: &str, says: impl Fn(&Self) -> bool) -> Self {
+        let mut page = Self::of(world).await;
+        let said = async {
+            while !says(&page) {
+                sleep(Duration::from_millis(20)).await;
+                page = Self::of(world).await;
+            }
+        };
+        let said = timeout(DEADLINE, said).await;
+        assert!(said.is_ok(), "{what}: {:#?}", page.0);
+        page
     }
 
     pub(crate) fn read(page: &str) -> Self {

@@ -32,6 +32,13 @@ async fn who_reads_many_patients_stands_out() {
     let refused = world.call(Mode::Assist, &all::READ_PATIENT, "Patient/2");
     let refused = refused.with("Ssp-To", "999999999999");
     assert_eq!(world.send(refused).await.status, 400);
+    // Whom a request named is counted behind its answer.
+    let consumers = Mode::BOTH.map(|mode| [("consumer", mode.asid())]);
+    let all_counted = |page: &Exposition| {
+        let [many, one] = consumers.map(|consumer| page.sum("consumer_patients", &consumer));
+        many >= 375.0 && one >= 1.0
+    };
+    Exposition::once(&world, "whom they asked for is counted", all_counted).await;
     let text = world.metrics().await;
     let page = Exposition::read(&text);
     let many = asked_for(&page, Mode::Transparent).await;

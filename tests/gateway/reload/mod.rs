@@ -174,11 +174,11 @@ async fn a_broken_configuration_changes_nothing() {
         let line = world.gateway.reload(file, |text| text + added).await;
         assert!(says(&line, "reload refused, the old configuration stays"), "{name}: {line}");
         wait_for_refusals(&world, refused + 1.0).await;
-        let told: Vec<Value> = world.gateway.log.lines().split_off(seen);
         for part in &expected {
             let is_told =
                 |line: &Value| line["message"].as_str().is_some_and(|text| text.contains(part));
-            assert!(told.iter().any(is_told), "{name}: {part} in {told:#?}");
+            let what = format!("{name}: {part}");
+            world.gateway.log.wait_behind(seen, &what, is_told).await;
         }
         assert_eq!(status(&world, read(&world, 0)).await, 200, "{name}");
         let page = Exposition::of(&world).await;

@@ -61,10 +61,20 @@ async fn a_revocation_counts_while_the_connection_lives() {
 #[tokio::test]
 async fn a_known_certificate_ends_with_its_last_second() {
     let behind = Behind::start().await;
-    let order = Order { until: now() + 3, ..Order::new(&host(Mode::Transparent)) };
-    let caller = behind.pki.issue(&order);
-    let mut connection = behind.connect().await;
-    assert_eq!(connection.send(behind.told(Mode::Transparent, &caller)).await.status, 200);
+    let (mut connection, caller, until) = 'good: {
+        // A slow machine needs longer for a first request.
+        for seconds in [3, 8, 20] {
+            let order = Order { until: now() + seconds, ..Order::new(&host(Mode::Transparent)) };
+            let caller = behind.pki.issue(&order);
+            let mut connection = behind.connect().await;
+            let status = connection.send(behind.told(Mode::Transparent, &caller)).await.status;
+            if status == 200 {
+                break 'good (connection, caller, order.until);
+            }
+            assert!(status == 495 && now() > order.until, "{status} before its time");
+        }
+        panic!("no request within twenty seconds");
+    };
     let mut last = 200;
     soon("it ends", async || {
         last = connection.send(behind.told(Mode::Transparent, &caller)).await.status;
@@ -72,7 +82,7 @@ async fn a_known_certificate_ends_with_its_last_second() {
     })
     .await;
     assert_eq!(last, 495);
-    assert!(now() > order.until, "not before its time");
+    assert!(now() > until, "not before its time");
 }
 
 /// The listener's own certificate and what it believes are watched like those of any other.

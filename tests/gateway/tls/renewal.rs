@@ -67,10 +67,20 @@ async fn a_revocation_ends_open_connections() {
 #[tokio::test]
 async fn a_certificate_ends_with_its_last_second() {
     let secure = Secure::start("").await;
-    let order = Order { until: now() + 3, ..Order::new(&host(Mode::Transparent)) };
-    let issued = secure.pki.issue(&order);
-    let mut connection = secure.client(Some(&issued)).connect().await;
-    assert_eq!(connection.send(secure.call(Mode::Transparent)).await.status, 200);
+    let (mut connection, until) = 'good: {
+        // A slow machine needs longer for a first request.
+        for seconds in [3, 8, 20] {
+            let order = Order { until: now() + seconds, ..Order::new(&host(Mode::Transparent)) };
+            let issued = secure.pki.issue(&order);
+            let mut connection = secure.client(Some(&issued)).connect().await;
+            let status = connection.send(secure.call(Mode::Transparent)).await.status;
+            if status == 200 {
+                break 'good (connection, order.until);
+            }
+            assert!(status == 495 && now() > order.until, "{status} before its time");
+        }
+        panic!("no request within twenty seconds");
+    };
     let mut last = 200;
     soon("it ends", async || {
         last = connection.send(secure.call(Mode::Transparent)).await.status;
@@ -78,7 +88,7 @@ async fn a_certificate_ends_with_its_last_second() {
     })
     .await;
     assert_eq!(last, 495);
-    assert!(now() > order.until, "not before its time");
+    assert!(now() > until, "not before its time");
 }
 
 /// A list that has run out still counts for what it lists, and nobody else is refused by it.
