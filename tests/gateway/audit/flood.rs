@@ -73,9 +73,16 @@ async fn flood(mut world: World, pki: Pki, long: Duration) {
         good += 1;
         sleep(Duration::from_millis(250)).await;
     }
+    let on_record = |page: &Exposition| {
+        ["refusal", "refusals"]
+            .iter()
+            .all(|kind| page.sum("audit_records_total", &[("record", kind)]) > 0.0)
+            && FAULTS.iter().all(|fault| page.sum("requests_total", &[("fault", fault)]) > 0.0)
+    };
+    // A slow machine may take longer for each of them.
+    let page = Exposition::once(&world, "the flood is on record", on_record).await;
     callers.shutdown().await;
     let minutes = start.elapsed().as_secs_f64() / 60.0;
-    let page = Exposition::of(&world).await;
     assert_eq!(world.gateway.stop().await, Some(0));
     let grown = size(world.gateway.folder()) - before;
     let by_fault = FAULTS.map(|fault| (fault, page.sum("requests_total", &[("fault", fault)])));

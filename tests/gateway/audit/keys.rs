@@ -4,12 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use gpconnect_gateway::audit::keys;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::journal;
 use super::read;
 use crate::harness::log::says;
-use crate::harness::{Mode, World};
+use crate::harness::{DEADLINE, Mode, World};
 use crate::tls::soon;
 
 /// Makes new keys and puts these in place of those in use; what was there is kept beside it.
@@ -34,15 +35,15 @@ async fn keys_change_without_a_failed_request() {
     let (stop, mut stopped) = tokio::sync::watch::channel(false);
     let address = world.address(Mode::Transparent);
     let call = read(&world, "x");
+    let (count, mut counted) = tokio::sync::watch::channel(0_usize);
     let load = tokio::spawn(async move {
         let mut connection = crate::harness::Connection::open(address).await;
-        let mut sent = 0;
         while !*stopped.borrow_and_update() {
             let call = call.clone().with("Ssp-TraceID", &Uuid::new_v4().to_string());
             assert_eq!(connection.send(call).await.status, 200);
-            sent += 1;
+            count.send_modify(|sent| *sent += 1);
         }
-        sent
+        *count.borrow()
     });
     for turn in 1..=20 {
         change(&folder, &["signing.key", "search.key", "recipients.txt"]);
@@ -51,6 +52,10 @@ async fn keys_change_without_a_failed_request() {
         let said = |line: &serde_json::Value| says(line, "audit keys changed");
         let line = world.gateway.log.wait_behind(seen, "the keys changed", said).await;
         assert_eq!(line["changed"], "signing_key, search_key, recipients", "{turn}");
+        // So that requests are carried with each of them.
+        let before = *counted.borrow();
+        let more = counted.wait_for(|sent| *sent > before + 1);
+        timeout(DEADLINE, more).await.expect("requests are answered").unwrap();
     }
     stop.send_replace(true);
     let sent: usize = load.await.unwrap();

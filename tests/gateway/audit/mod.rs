@@ -15,11 +15,36 @@ mod search;
 mod witness;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::exposition::Exposition;
 use crate::harness::interactions as all;
 use crate::harness::{Call, DEADLINE, Mode, World};
 use crate::wire::Wire;
 use journal::Journal;
+
+/// How long something took each time, of which a second is promised. A machine that is busy with other things
+/// may make a single one of them longer; what is longer by itself is so most times.
+#[derive(Default)]
+struct Prompt(Vec<Duration>);
+
+impl Prompt {
+    fn took(&mut self, long: Duration) {
+        assert!(long < DEADLINE, "{long:?}");
+        self.0.push(long);
+    }
+
+    /// Most times it did not take longer.
+    fn is_within_a_second(&mut self) {
+        self.0.sort_unstable();
+        assert!(self.0[self.0.len() / 2] < Duration::from_secs(1), "{:?}", self.0);
+    }
+}
 
 /// A read with a trace id of its own.
 fn read(world: &World, trace_id: &str) -> Call {
@@ -70,6 +95,9 @@ async fn every_access_and_every_refusal_is_on_record() {
     }
 }
 
+/// Callers that flood.
+const FLOODING: usize = 16;
+
 /// A known consumer that is refused on and on is only counted, and its connection closed; a new
 /// one is answered like any other.
 #[tokio::test]
@@ -77,23 +105,32 @@ async fn who_floods_the_journal_with_refusals_loses_the_connection() {
     let mut world = World::start(|_| {}).await;
     let strange =
         || read(&world, "629ea9ba-a077-4d99-b289-7a9b19fd4e04").with("Ssp-To", "999999999999");
-    let mut connection = world.connect(Mode::Transparent).await;
-    let (begun, mut sent) = (std::time::Instant::now(), 0_u64);
-    loop {
-        assert!(begun.elapsed() < DEADLINE, "still open after {sent} refusals");
-        sent += 1;
-        let answer = connection.send(strange()).await;
-        assert_eq!(answer.status, 400);
-        if answer.headers.get("connection").is_some_and(|it| it == "close") {
-            break;
-        }
+    // Many at once: one after another a slow machine would not come to a hundred in a second.
+    let (closed, mut callers) = (Arc::<AtomicBool>::default(), JoinSet::new());
+    for _ in 0..FLOODING {
+        let (strange, closed) = (strange(), Arc::clone(&closed));
+        let mut connection = world.connect(Mode::Transparent).await;
+        callers.spawn(async move {
+            let mut sent = 0_u64;
+            while !closed.load(Ordering::Relaxed) {
+                sent += 1;
+                let answer = connection.send(strange.clone()).await;
+                assert_eq!(answer.status, 400);
+                if answer.header("connection") == "close" {
+                    closed.store(true, Ordering::Relaxed);
+                }
+            }
+            sent
+        });
     }
+    let sent = timeout(DEADLINE, callers.join_all()).await.expect("a connection is closed");
+    let sent: u64 = sent.into_iter().sum();
     assert!(sent > 100, "closed after {sent} refusals");
     let good = read(&world, "629ea9ba-a077-4d99-b289-7a9b19fd4e05");
     let answer = world.send(good).await;
     assert_eq!(answer.status, 200);
-    let page = world.metrics().await;
-    assert!(page.contains("\ngpconnect_gateway_audit_lag_seconds 0\n"), "{page}");
+    let lags = |page: &Exposition| page.sum("audit_lag_seconds", &[]) > 0.0;
+    Exposition::once(&world, "all is durable", |page| !lags(page)).await;
     assert_eq!(world.gateway.stop().await, Some(0));
     let journal = Journal::read(world.gateway.folder());
     journal.is_whole();

@@ -11,10 +11,12 @@ use tokio::time::sleep;
 use super::journal::{self, Journal};
 use super::load::{self, Load};
 use crate::disk::{self, Device, Kept};
-use crate::harness::{World, say};
+use crate::harness::{DEADLINE, World, say};
 
 /// Cuts in a row, each of what the one before it had left.
 const IN_A_ROW: u32 = 5;
+/// More than so many requests and flushes come before each.
+const LEAST: usize = 10;
 
 /// The journal is on a disk whose power is cut at whatever moment. What was not flushed is gone, or
 /// in part: what the provider saw before has an intent still, the journal is whole, also against the
@@ -58,10 +60,21 @@ async fn cut_in_a_row(row: u32) -> (usize, usize) {
     std::os::unix::fs::symlink(&audit, world.gateway.folder().join("audit")).unwrap();
     let (mut seen, mut state) = (BTreeSet::new(), u64::from(row) + 1);
     for cut in 0..IN_A_ROW {
-        let load = Load::on(&world, cut);
+        let (load, flushed) = (Load::on(&world, cut), device.flushes());
         sleep(Duration::from_millis(20 + draw(&mut state) % 400)).await;
+        // As if by chance, and behind some requests however slow the machine is.
+        let (begun, mut arrived) = (Instant::now(), BTreeSet::new());
+        let is_behind_some = |arrived: &BTreeSet<String>| {
+            let of_it = arrived.iter().filter(|trace_id| load::is_of(cut, trace_id)).count();
+            of_it > LEAST && device.flushes() > flushed + LEAST as u64
+        };
+        while !is_behind_some(&arrived) {
+            assert!(begun.elapsed() < DEADLINE, "row {row}, cut {cut}: no requests");
+            sleep(Duration::from_millis(1)).await;
+            arrived.extend(super::arrived(&world));
+        }
         // First what has arrived and what was witnessed, then the cut: all of that is to be there.
-        let arrived = super::arrived(&world);
+        arrived.extend(super::arrived(&world));
         let witnessed = files(elsewhere.path());
         let kept = Kept::ALL[(row + cut) as usize % Kept::ALL.len()];
         let image = device.cut(kept, || draw(&mut state).is_multiple_of(2));

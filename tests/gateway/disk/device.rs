@@ -5,7 +5,7 @@
 
 use std::ffi::OsStr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use fuser::{
     BackgroundSession, Config, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags,
@@ -15,6 +15,7 @@ use fuser::{
 use tempfile::TempDir;
 
 use super::{Mount, run};
+use crate::harness::DEADLINE;
 
 const SECTOR: usize = 512;
 const SIZE: usize = 48 << 20;
@@ -139,10 +140,12 @@ impl Drop for Device {
         // A test that fails may leave files open.
         run("umount", &["--lazy", mounted.to_str().unwrap()]).ok();
         // The loop device lets go of the file a moment later.
-        let gone = (0..250).any(|_| {
+        let begun = Instant::now();
+        let mut gone = false;
+        while !gone && begun.elapsed() < DEADLINE {
             std::thread::sleep(Duration::from_millis(20));
-            run("umount", &[served.to_str().unwrap()]).is_ok()
-        });
+            gone = run("umount", &[served.to_str().unwrap()]).is_ok();
+        }
         assert!(gone || std::thread::panicking(), "{} stays mounted", served.display());
     }
 }
