@@ -16,7 +16,7 @@ use crate::scripted::{Scripted, Step};
 /// A world whose practices are all behind a provider that does as it is told, with this in
 /// `[cache]`.
 pub(crate) async fn cached(settings: &str) -> (World, Scripted) {
-    cached_within("10s", settings).await
+    cached_within("1m", settings).await
 }
 
 /// The same, where no answer takes longer than twice that time.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flate2::{Compression, write::GzEncoder};
 use gpconnect::observe::Duty;
@@ -195,23 +195,45 @@ async fn each_rule_is_counted_and_no_byte_is_changed() {
     assert!(!world.metrics().await.contains("9000000009"));
 }
 
+/// How often an answer may be later than it is to be.
+const TRIES: u32 = 10;
+
 /// gp-connect 14.
 #[tokio::test]
 async fn slow_answers_are_counted_by_both_limits() {
     let (world, provider) = scripted().await;
     let code = world.practice(0).ods_code.to_string();
-    for (name, asks, says, expected) in [
-        ("a command of 300 ms", Asks::Book, good().after(300), &["time_goal", "time_limit"][..]),
-        ("a query of 300 ms", Asks::Read, good().after(300), &[]),
-        ("a query of 1.1 s", Asks::Read, good().after(1_100), &["time_goal"]),
-        ("a query of 3.1 s", Asks::Slots, good().after(3_100), &["time_goal", "time_limit"]),
+    // And before which limit the answer has to be there.
+    for (name, asks, says, expected, limit) in [
+        (
+            "a command of 300 ms",
+            Asks::Book,
+            good().after(300),
+            &["time_goal", "time_limit"][..],
+            None,
+        ),
+        ("a query of 300 ms", Asks::Read, good().after(300), &[], Some(1_000)),
+        ("a query of 1.1 s", Asks::Read, good().after(1_100), &["time_goal"], Some(3_000)),
+        ("a query of 3.1 s", Asks::Slots, good().after(3_100), &["time_goal", "time_limit"], None),
     ] {
-        let before = counted(&world, true).await;
-        let reply = answered(&world, &provider, &asks.call(&world, Mode::Transparent), &says).await;
-        assert_eq!((reply.status, &reply.body), (200, &says.body), "{name}");
-        let after = counted(&world, true).await;
-        let broken = broken_between(&before, &after, ["practices", &code], name);
-        assert_eq!(broken, expected, "{name}");
+        let mut broken = None;
+        for _ in 0..TRIES {
+            let before = counted(&world, true).await;
+            let (call, begun) = (asks.call(&world, Mode::Transparent), Instant::now());
+            let reply = answered(&world, &provider, &call, &says).await;
+            let took = begun.elapsed();
+            assert_eq!((reply.status, &reply.body), (200, &says.body), "{name}");
+            let after = counted(&world, true).await;
+            let found = broken_between(&before, &after, ["practices", &code], name);
+            if found == expected {
+                broken = Some(found);
+                break;
+            }
+            // A slow machine may make it longer than it was to be.
+            let is_late = limit.is_some_and(|limit| took >= Duration::from_millis(limit));
+            assert!(is_late, "{name}: {found:?} after {took:?}");
+        }
+        assert!(broken.is_some(), "{name}: late {TRIES} times");
     }
 }
 

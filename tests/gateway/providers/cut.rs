@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{call, scripted};
+use super::{begun_in_time, call, scripted};
 use crate::audit::journal::Journal;
 use crate::exposition::Exposition;
 use crate::harness::interactions as all;
 use crate::harness::{Call, Mode, World};
 use crate::scripted::Step;
-use crate::wire::{self, Cut, Wire};
+use crate::wire::Cut;
 
 fn ask(world: &World, mode: Mode, accepts: &str) -> Call {
     let call = call(world, &all::READ_PATIENT, "Patient/1");
@@ -45,11 +45,10 @@ async fn a_cut_answer_is_never_taken_for_whole() {
             [(Mode::Transparent, "gzip"), (Mode::Assist, "identity"), (Mode::Assist, "gzip")]
         {
             let name = format!("{name}, {mode:?}, {accepts}");
-            let call = ask(&world, mode, accepts);
-            provider.will([Step::send(format!("{head}{behind}")), end.clone()]);
-            let mut wire = Wire::open(world.address(mode)).await;
-            wire.write(wire::bytes(&call)).await;
-            let (reply, how) = wire.read_any("GET").await;
+            let steps = [Step::send(format!("{head}{behind}")), end.clone()];
+            let ask = || ask(&world, mode, accepts);
+            let (call, reply, how, mut wire) =
+                begun_in_time(&world, &provider, &steps, ask, async || {}).await;
             let id = call.header("Ssp-TraceID").unwrap().to_owned();
             let line = world.gateway.log.wait_for(&name, |line| line["trace_id"] == *id).await;
             if reply.status == 502 {

@@ -1,7 +1,8 @@
 //! Answers that are none, that can be read in two ways, or that do not keep what they promise.
 
 use super::{
-    is_logged, is_well_again, line, others_are_well, query, scripted, send, simulated, tells,
+    answers_as_itself, begun_in_time, command, is_logged, is_well_again, line, others_are_well,
+    others_take_commands, query, scripted, send, simulated, tells,
 };
 use crate::harness::Mode;
 use crate::scripted::{Step, answer};
@@ -141,7 +142,8 @@ async fn simulated_resets_and_truncations() {
 #[tokio::test]
 async fn framing_that_can_be_read_in_two_ways() {
     // An answer that ends nowhere is waited for in vain, but not for long.
-    let (world, provider) = scripted("[timeouts]\nquery = \"1s\"\n").await;
+    let settings = "[timeouts]\nquery = \"1s\"\ncommand = \"1m\"\n";
+    let (world, provider) = scripted(settings).await;
     let hidden = String::from_utf8(answer("{\"id\":\"hidden\"}")).unwrap();
     let chunked = "7\r\n{\"a\":1}\r\n0\r\n\r\n";
     let after = format!("{chunked}{hidden}");
@@ -171,11 +173,9 @@ async fn framing_that_can_be_read_in_two_ways() {
         ("a body of what is unchanged", odd("304 Not Modified", &hidden)),
         ("a tunnel", odd(tunnel, "raw bytes")),
     ] {
-        let call = query(&world);
-        provider.will([Step::send(&text)]);
-        let mut wire = Wire::open(world.address(Mode::Transparent)).await;
-        wire.write(wire::bytes(&call)).await;
-        let (reply, _) = wire.read_any("GET").await;
+        let steps = [Step::send(&text)];
+        let (call, reply, _, mut wire) =
+            begun_in_time(&world, &provider, &steps, || query(&world), async || {}).await;
         assert!(matches!(reply.status, 200 | 204 | 304 | 502), "{name}: {reply:?}");
         wire.finish().await;
         let rest = wire.rest().await;
@@ -185,12 +185,12 @@ async fn framing_that_can_be_read_in_two_ways() {
         } else {
             assert_ne!(reply.json_or_null()["id"], "hidden", "{name}");
         }
-        is_well_again(&world, name).await;
+        answers_as_itself(&world, command(&world), name).await;
         let arrived = provider.arrived();
         let again = arrived[0].connection == arrived.last().unwrap().connection;
         // Chunks outweigh a length beside them (RFC 9112, 6.3): then all of it was read.
         assert!(!again || text.ends_with(chunked), "{name}: the connection is not used again");
-        others_are_well(&world, name).await;
+        others_take_commands(&world, name).await;
     }
 }
 

@@ -17,8 +17,8 @@ use uuid::Uuid;
 use crate::harness::interactions::{self, Interaction};
 use crate::harness::{Call, Form, Mode, ORGANISATION, World};
 use crate::refusals::{Outcome, check, contract};
-use crate::scripted::Scripted;
-use crate::wire::{Reply, Wire};
+use crate::scripted::{Scripted, Step};
+use crate::wire::{self, Cut, Reply, Wire};
 
 /// The practice behind the provider that does what a test tells it to.
 const ODD: &str = "Y00001";
@@ -109,10 +109,24 @@ async fn others_are_well(world: &World, name: &str) {
     assert_eq!(reply.status, 200, "{name}: another practice: {reply:?}");
 }
 
+/// The same by a command, where queries have a deadline that a slow machine may miss.
+async fn others_take_commands(world: &World, name: &str) {
+    let (practice, interaction) = (world.practice(1), &interactions::BOOK_APPOINTMENT);
+    let call = Call::new(Mode::Transparent, Form::Ods, practice, interaction, "Appointment");
+    let reply = send(world, &call.json(&json!({"resourceType": "Appointment"}))).await;
+    // No appointment: the practice says so.
+    assert!((400..500).contains(&reply.status), "{name}: another practice: {reply:?}");
+    assert_eq!(reply.header("via"), "1.1 gpconnect-gateway", "{name}: it said so: {reply:?}");
+}
+
 /// The odd practice answers a next request as itself. Its connection is kept then: a line is logged
 /// when everything else is done.
 async fn is_well_again(world: &World, name: &str) {
-    let call = query(world);
+    answers_as_itself(world, query(world), name).await;
+}
+
+/// The same with another request.
+async fn answers_as_itself(world: &World, call: Call, name: &str) {
     let reply = send(world, &call).await;
     assert_eq!(reply.status, 200, "{name}: the next request: {reply:?}");
     assert_eq!(reply.json()["id"], call.header("Ssp-TraceID").unwrap(), "{name}: {reply:?}");
@@ -131,6 +145,35 @@ fn tells(reply: &Reply, call: &Call, word: &str, name: &str) {
     let path = call.target.split('?').next().unwrap().trim_start_matches("/https://");
     let told = &outcome.issues[0].diagnostics;
     assert!(told.ends_with(path), "{name}: {told}");
+}
+
+/// How often a request may be tried of which something is to begin before a deadline: a slow machine may be
+/// late with that.
+const TRIES: usize = 10;
+
+/// Has a query meet these steps until its answer has begun in time; gives back the call, the answer as far
+/// as it came, how it was cut, and the connection. `beside` is done while it waits.
+async fn begun_in_time(
+    world: &World,
+    provider: &Scripted,
+    steps: &[Step],
+    ask: impl Fn() -> Call,
+    beside: impl AsyncFn(),
+) -> (Call, Reply, Option<Cut>, Wire) {
+    for _ in 0..TRIES {
+        let call = ask();
+        provider.will(steps.to_vec());
+        let mut wire = Wire::open(world.address(call.mode)).await;
+        wire.write(wire::bytes(&call)).await;
+        beside().await;
+        let (reply, cut) = wire.read_any(&call.verb).await;
+        if reply.status != 504 {
+            return (call, reply, cut, wire);
+        }
+        provider.forget();
+        provider.arrived();
+    }
+    panic!("no answer began in time, {TRIES} times");
 }
 
 /// The log line of a call.
