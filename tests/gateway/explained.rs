@@ -4,11 +4,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gpconnect_gateway::tls::issue::{Issued, Order};
+use jiff::Timestamp;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -18,7 +18,7 @@ use crate::harness::Mode;
 use crate::harness::process::Gateway;
 use crate::refusals::region::PATIENT;
 use crate::terminator;
-use crate::tls::{Client, Pki, faults, host};
+use crate::tls::{Client, Pki, faults, host, now};
 use crate::wire::{Reply, Wire};
 
 /// The moment that the cases were written for: 2026-11-23T08:01:40Z.
@@ -71,7 +71,7 @@ impl Estate {
     }
 
     /// What is explained of a request.
-    fn explain(&self, message: &[u8], options: &[&str]) -> Value {
+    fn explain(&self, message: &[u8], options: &[String]) -> Value {
         let request = self.requests.path().join("request.http");
         fs::write(&request, message).unwrap();
         let told = Command::new(env!("CARGO_BIN_EXE_gpconnect-gateway"))
@@ -86,14 +86,25 @@ impl Estate {
     }
 
     /// What is explained of the request of a caller with that certificate, or without any.
-    fn explain_of(&self, shown: Option<&Issued>, message: &[u8], listener: &str) -> Value {
+    fn explain_of<'m>(
+        &self,
+        shown: Option<&Issued>,
+        message: &'m [u8],
+        listener: &str,
+    ) -> Explained<'m> {
         let Some(issued) = shown else {
-            return self.explain(message, &["--listener", listener, "--no-certificate"]);
+            return self.explained(message, &["--listener", listener, "--no-certificate"]);
         };
         let file = self.requests.path().join("certificate.pem");
         fs::write(&file, issued.certificate.to_pem().unwrap()).unwrap();
         let file = file.to_str().unwrap();
-        self.explain(message, &["--listener", listener, "--certificate", file])
+        self.explained(message, &["--listener", listener, "--certificate", file])
+    }
+
+    fn explained<'m>(&self, message: &'m [u8], options: &[&str]) -> Explained<'m> {
+        let options = options.iter().map(|option| (*option).to_owned()).collect::<Vec<_>>();
+        let value = self.explain(message, &options);
+        Explained { message, options, value }
     }
 
     /// Sends the request as that caller does, or as a terminator that tells of it.
@@ -101,18 +112,18 @@ impl Estate {
         &self,
         name: &str,
         shown: Option<&Issued>,
-        message: &[u8],
-        explained: &Value,
+        explained: &Explained<'_>,
         listener: &str,
     ) {
         let address = self.gateway.listeners[listener];
         let is_told = listener == "behind";
         let identity = if is_told { Some(&self.terminator) } else { shown };
         let Ok(stream) = Client::new(address, &self.pki, identity).try_connect().await else {
-            assert_eq!(explained["fails_handshake"], true, "{name}");
+            assert_eq!(explained.value["fails_handshake"], true, "{name}");
             return;
         };
         let told = shown.filter(|_| is_told);
+        let message = explained.message;
         let message = told.map_or(message.to_vec(), |issued| telling(message, issued));
         self.agrees(name, &message, explained, Wire::over(stream)).await;
     }
@@ -122,9 +133,10 @@ impl Estate {
         &self,
         name: &str,
         message: &[u8],
-        explained: &Value,
+        explained: &Explained<'_>,
         mut wire: Wire<S>,
     ) {
+        let sent = now();
         wire.write(message).await;
         if name == "body-too-short" {
             // Else the rest of it would be waited for.
@@ -138,15 +150,16 @@ impl Estate {
             Arrived::Other(..) => panic!("{name}: {one:?}"),
         });
         let requests: Vec<_> = requests.collect();
-        if explained["fails_handshake"] == true {
+        let Explained { message, options, value } = explained;
+        if value["fails_handshake"] == true {
             assert!(cut.is_some() && requests.is_empty(), "{name}: {reply:?}");
             return;
         }
         assert_eq!(cut, None, "{name}: {reply:?}");
-        if explained["would_pass"] == true {
+        if value["would_pass"] == true {
             assert_eq!(reply.status, 200, "{name}: {reply:?}");
             assert_eq!(requests.len(), 1, "{name}: {requests:?}");
-            let forward = &explained["forward"];
+            let forward = &value["forward"];
             let line = ["method", "target"].map(|part| forward[part].as_str().unwrap()).join(" ");
             // NHS numbers are told by nobody.
             let live = requests[0].line.replace(PATIENT, "(NHS number)");
@@ -158,8 +171,25 @@ impl Estate {
             return;
         }
         assert!(requests.is_empty(), "{name}: {requests:?}");
-        is_as_explained(name, &reply, &explained["answer"]);
+        // What tells for how long a token has expired is of another second than what was explained before.
+        let mut answer = value["answer"].clone();
+        let mut seconds = sent..=now();
+        while diagnostics(&reply.json_or_null()) != diagnostics(&answer["body"])
+            && let Some(second) = seconds.next()
+        {
+            let at = Timestamp::from_second(second).unwrap().to_string();
+            let options = [&options[..], &["--at".to_owned(), at]].concat();
+            answer = self.explain(message, &options)["answer"].clone();
+        }
+        is_as_explained(name, &reply, &answer);
     }
+}
+
+/// What was explained of a request, and how.
+struct Explained<'m> {
+    message: &'m [u8],
+    options: Vec<String>,
+    value: Value,
 }
 
 /// The request with what a terminator adds.
@@ -167,6 +197,11 @@ fn telling(message: &[u8], caller: &Issued) -> Vec<u8> {
     let line = message.iter().position(|byte| *byte == b'\n').unwrap() + 1;
     let field = format!("Client-Cert: {}\r\n", terminator::field(&caller.certificate));
     [&message[..line], field.as_bytes(), &message[line..]].concat()
+}
+
+/// What the issues of an outcome say.
+fn diagnostics(outcome: &Value) -> Vec<&Value> {
+    outcome["issue"].as_array().into_iter().flatten().map(|issue| &issue["diagnostics"]).collect()
 }
 
 fn names(headers: &Value) -> Vec<String> {
@@ -239,7 +274,7 @@ async fn what_is_explained_is_what_is_answered() {
         if name == "good-next-proxy" {
             continue;
         }
-        let explained = estate.explain(&message, &["--listener", asid]);
+        let explained = estate.explained(&message, &["--listener", asid]);
         let wire = Wire::open(estate.gateway.listeners[asid]).await;
         estate.agrees(name, &message, &explained, wire).await;
         asked += 1;
@@ -273,11 +308,12 @@ async fn what_is_explained_of_a_certificate_is_what_is_answered() {
             for listener in ["secure", "strict", "behind"] {
                 let name = format!("{name}, {case}, {listener}");
                 let explained = estate.explain_of(issued.as_ref(), &message, listener);
-                refused += usize::from(!explained["caller"]["certificate"]["refused"].is_null());
+                let certificate = &explained.value["caller"]["certificate"];
+                refused += usize::from(!certificate["refused"].is_null());
                 if issued.is_none() {
-                    missing.push(explained["answer"]["status"].as_u64());
+                    missing.push(explained.value["answer"]["status"].as_u64());
                 }
-                estate.agrees_on(&name, issued.as_ref(), &message, &explained, listener).await;
+                estate.agrees_on(&name, issued.as_ref(), &explained, listener).await;
             }
         }
     }
@@ -329,8 +365,7 @@ fn on_the_wire(file: &[u8]) -> Vec<u8> {
 
 /// The same with the moments of its token as far from this one as they were from that of the case.
 fn of_today(message: &[u8]) -> Vec<u8> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let later = i64::try_from(now).unwrap() - WRITTEN_FOR;
+    let later = now() - WRITTEN_FOR;
     let Ok(text) = std::str::from_utf8(message) else { return message.to_vec() };
     let Some(payload) = text.split("Bearer ").nth(1).and_then(|token| token.split('.').nth(1))
     else {
