@@ -106,7 +106,7 @@ async fn an_endless_body_goes_on_and_a_stop_ends_it() {
     }
     running.stop().await;
     let end = async { while body.frame().await.is_some_and(|frame| frame.is_ok()) {} };
-    tokio::time::timeout(Duration::from_secs(10), end).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(60), end).await.unwrap();
 }
 
 #[tokio::test]
