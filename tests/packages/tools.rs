@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 
 /// How long anything may take.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(180);
 
 /// The gateway under test.
 pub(crate) const GATEWAY: &str = env!("CARGO_BIN_EXE_gpconnect-gateway");

@@ -31,7 +31,7 @@ async fn ten_thousand_first_requests_are_one_call() {
     let world = World::start(|plan| {
         plan.upstream = Some(provider.address());
         plan.settings = "[limits]\nin_flight = 12000\nconnections = 12000\n\n\
-                         [timeouts]\nquery = \"4m\"\n\n[cache]\n"
+                         [timeouts]\nquery = \"10m\"\n\n[cache]\n"
             .into();
     })
     .await;
@@ -46,8 +46,10 @@ async fn ten_thousand_first_requests_are_one_call() {
     }
     // One of them leads.
     loop {
-        let waiting = Exposition::of(&world).await.sum("cache_waiting", &[]);
-        if waiting >= f64::from(at_once) {
+        let page = Exposition::of(&world).await;
+        let failed = page.sum("cache_calls_total", &[("result", "failed")]);
+        assert_eq!(failed, 0.0, "the provider is waited for until all ask");
+        if page.sum("cache_waiting", &[]) >= f64::from(at_once) {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;

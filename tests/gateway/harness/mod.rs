@@ -30,7 +30,7 @@ pub(crate) use provider::Provider;
 pub(crate) use world::World;
 
 /// How long anything is waited for: only a failing test gets there.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 
 /// What requests say in `Host`: the gateway's listeners have ports that nobody knows beforehand.
 pub(crate) const HOST: &str = "gateway.example";

@@ -214,7 +214,7 @@ async fn no_body_is_read_as_a_request() {
 /// taken for that body.
 #[tokio::test]
 async fn a_refused_expectation_costs_nobody_time() {
-    let world = region::start("[timeouts]\nbody = \"20s\"\n").await;
+    let world = region::start("[timeouts]\nbody = \"5m\"\n").await;
     let refused = book(&world).with("Ssp-From", NEIGHBOUR).and("Expect", "100-continue");
     let mut wire = open(&world).await;
     let head =

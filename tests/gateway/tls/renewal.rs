@@ -18,7 +18,15 @@ use crate::harness::log::says;
 use crate::harness::{DEADLINE, Mode};
 
 /// How soon a change is in use.
-const SOON: Duration = Duration::from_secs(5);
+pub(crate) const SOON: Duration = Duration::from_secs(5);
+/// How often a machine that is busy with other things may make one of them later.
+pub(crate) const TRIES: u32 = 3;
+
+/// Most of several changes were in use as soon as is promised.
+pub(crate) fn are_soon(mut took: Vec<Duration>) {
+    took.sort_unstable();
+    assert!(took[took.len() / 2] < SOON, "{took:?}");
+}
 
 /// Asks until it is true; fails when that takes too long.
 pub(crate) async fn soon(what: &str, mut is_so: impl AsyncFnMut() -> bool) -> Duration {
@@ -35,6 +43,15 @@ pub(crate) async fn soon(what: &str, mut is_so: impl AsyncFnMut() -> bool) -> Du
 #[tokio::test]
 async fn a_revocation_ends_open_connections() {
     let secure = Secure::start("").await;
+    for _ in 0..TRIES {
+        if a_revocation_ends_an_open_connection(&secure).await < SOON {
+            return;
+        }
+    }
+    panic!("later than {SOON:?} each time");
+}
+
+async fn a_revocation_ends_an_open_connection(secure: &Secure) -> Duration {
     let (good, bad) = (secure.pki.consumer(Mode::Assist), secure.pki.consumer(Mode::Transparent));
     let mut staying = secure.client(Some(&good)).connect().await;
     let mut ending = secure.client(Some(&bad)).connect().await;
@@ -48,18 +65,17 @@ async fn a_revocation_ends_open_connections() {
     })
     .await;
     assert_eq!(last, 495);
-    assert!(took < SOON, "it took {took:?}");
     let again = ending.try_send(secure.call(Mode::Transparent)).await;
     assert!(again.is_err(), "its connection is closed");
     assert_eq!(staying.send(secure.call(Mode::Assist)).await.status, 200, "others stay");
     assert_eq!(secure.client(Some(&bad)).send(secure.call(Mode::Transparent)).await.status, 495);
-    let host = host(Mode::Transparent);
-    let line = secure.world.gateway.log.wait_for("whose it was", |line| {
-        says(line, "client certificate refused") && line["host_name"] == host
-    });
     let digest = bad.certificate.digest(MessageDigest::sha256()).unwrap();
     let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(line.await["sha256"], digest);
+    let line = secure.world.gateway.log.wait_for("whose it was", |line| {
+        says(line, "client certificate refused") && line["sha256"] == digest
+    });
+    assert_eq!(line.await["host_name"], host(Mode::Transparent));
+    took
 }
 
 /// A certificate that ends while its connection is open ends that too.
@@ -171,6 +187,7 @@ async fn renewals_under_load_fail_no_request() {
         }));
     }
     let mut shown = None;
+    let (mut lists, mut certificates) = (Vec::new(), Vec::new());
     let mut revoked: Vec<Issued> = Vec::new();
     for turn in 1..=3_u8 {
         let new = secure.pki.gateway();
@@ -190,16 +207,18 @@ async fn renewals_under_load_fail_no_request() {
             let answer = secure.client(Some(victim)).send(secure.call(Mode::Transparent)).await;
             assert_eq!(answer.status, 495, "turn {turn}: a new connection");
         }
-        assert!(began.elapsed() < SOON, "turn {turn}: the list took {:?}", began.elapsed());
+        lists.push(began.elapsed());
         let took = soon("the new certificate is shown", async || {
             shown = shown_by(&secure).await;
             shown.as_deref() == Some(serial(&new).as_str())
         })
         .await;
-        assert!(took < SOON, "turn {turn} took {took:?}");
+        certificates.push(took);
         let before = answered.load(Ordering::Relaxed);
         soon("requests are answered", async || answered.load(Ordering::Relaxed) > before + 4).await;
     }
+    are_soon(lists);
+    are_soon(certificates);
     stop.store(true, Ordering::Relaxed);
     for caller in callers {
         caller.await.unwrap();
