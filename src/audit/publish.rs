@@ -111,9 +111,21 @@ fn append(folder: &Path, sheet: &Sheet) -> io::Result<()> {
     let path = folder.join(segment::checkpoints_name(sheet.epoch));
     let is_new = !fs::exists(&path)?;
     let mut file = File::options().append(true).create(true).mode(0o600).open(&path)?;
-    file.write_all(format!("{}\n", sheet.note).as_bytes())?;
-    file.sync_data()?;
+    all_or_nothing(&mut file, |file| {
+        file.write_all(format!("{}\n", sheet.note).as_bytes())?;
+        file.sync_data()
+    })?;
     if is_new { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+/// Takes back what was written before the fault: a checkpoint's half would be read as the beginning
+/// of the next one.
+fn all_or_nothing(
+    file: &mut File,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<()> {
+    let before = file.metadata()?.len();
+    write(file).or_else(|fault| file.set_len(before).and(Err(fault)))
 }
 
 /// An address that takes checkpoints, and what was made of its files.
@@ -200,4 +212,26 @@ pub fn faults(settings: &Audit) -> Vec<KeyFault> {
         Some(KeyFault { key: format!("audit.witness[{index}].{name}"), path, problem })
     };
     all.filter_map(fault).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn half_a_checkpoint_is_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoints");
+        let mut file = File::options().append(true).create(true).open(&path).unwrap();
+        all_or_nothing(&mut file, |file| file.write_all(b"one\n")).unwrap();
+        let fault = all_or_nothing(&mut file, |file| {
+            file.write_all(b"tw")?;
+            Err(io::ErrorKind::StorageFull.into())
+        });
+        assert_eq!(fault.unwrap_err().kind(), io::ErrorKind::StorageFull);
+        all_or_nothing(&mut file, |file| file.write_all(b"two\n")).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\n");
+    }
 }

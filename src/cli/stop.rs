@@ -14,6 +14,8 @@ use crate::audit::Journal;
 
 /// How often a stop looks whether requests are still under way.
 const POLL: Duration = Duration::from_millis(20);
+/// How long requests that are cut may take to put down that they were: a busy machine gets to it late.
+const CUT: Duration = Duration::from_secs(2);
 /// How long the collector has at least for the last spans, if requests took all of the drain time.
 const LAST_SPANS: Duration = Duration::from_secs(1);
 /// How long the journal may take to write what waits: a disk may never answer.
@@ -44,7 +46,7 @@ impl Running {
         let (drain, since) = (self.server.drain, Instant::now());
         let drained = self.observing.block_on(async { tokio::time::timeout(drain, wait).await });
         let cut = if drained.is_ok() { 0 } else { in_flight.get() };
-        self.carrying.shutdown_timeout(POLL);
+        self.carrying.shutdown_timeout(CUT);
         if let Some(traces) = &self.shared.traces {
             let left = drain.saturating_sub(since.elapsed()).max(LAST_SPANS);
             self.observing.block_on(traces.close(left));
