@@ -9,6 +9,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use nix::sys::statvfs::{FsFlags, fstatvfs};
 use openssl::{cipher::Cipher, cipher_ctx::CipherCtx, rand::rand_bytes};
 use zeroize::Zeroizing;
 
@@ -245,10 +246,14 @@ impl Epoch {
         self.file.set_len(self.file.metadata()?.len())
     }
 
-    /// Writes lines and waits until they are durable.
+    /// Writes lines and waits until they are durable. A file system that gives up and becomes read-only
+    /// meanwhile may report success for what it dropped: that is not believed.
     pub(super) fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         self.file.write_all(lines)?;
         self.file.sync_data()?;
+        if fstatvfs(&self.file)?.flags().contains(FsFlags::ST_RDONLY) {
+            return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+        }
         self.segment_bytes += lines.len();
         Ok(())
     }

@@ -189,6 +189,13 @@ async fn a_disk_that_makes_nothing_durable_lets_nothing_pass_unrecorded() {
     ten_times_failing(Fault::Sync).await;
 }
 
+/// The kernel's journal may give up between data and commit, and then tell that all is durable.
+/// gp-connect 12.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_lies_as_it_becomes_read_only_lets_nothing_pass_unrecorded() {
+    ten_times_failing(Fault::SyncLies).await;
+}
+
 /// gp-connect 12.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_fails_writes_lets_nothing_pass_unrecorded() {

@@ -7,6 +7,8 @@
  *   f  nothing can be made durable (EIO)
  *   o  the next segment can't be made durable, and all calls after that succeed: as the kernel does it,
  *      which then has dropped what it could not write. What was written since the last time is zeros.
+ *   l  making a segment durable seems to work, and what was written since the last time is zeros: the file
+ *      system became read-only meanwhile
  *   c  no file can be made (EIO)
  *   h  making durable never ends
  */
@@ -20,6 +22,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define FILES 4096
@@ -35,12 +38,14 @@ static ssize_t (*real_write)(int, const void *, size_t);
 static int (*real_fdatasync)(int);
 static int (*real_fsync)(int);
 static int (*real_open64)(const char *, int, ...);
+static int (*real_fstatvfs)(int, struct statvfs *);
 
 __attribute__((constructor)) static void begin(void) {
     real_write = dlsym(RTLD_NEXT, "write");
     real_fdatasync = dlsym(RTLD_NEXT, "fdatasync");
     real_fsync = dlsym(RTLD_NEXT, "fsync");
     real_open64 = dlsym(RTLD_NEXT, "open64");
+    real_fstatvfs = dlsym(RTLD_NEXT, "fstatvfs");
     folder = getenv("FAULTS_IN");
     const char *name = getenv("FAULTS");
     int file = name ? real_open64(name, O_RDWR) : -1;
@@ -104,6 +109,10 @@ static int sync_with(int (*real)(int), int file) {
         errno = EIO;
         return -1;
     }
+    if (*fault == 'l' && strstr(name, ".segment")) {
+        forget(name, durable[file], about.st_size);
+        return 0;
+    }
     int result = real(file);
     if (!result) durable[file] = about.st_size;
     return result;
@@ -111,6 +120,12 @@ static int sync_with(int (*real)(int), int file) {
 
 int fdatasync(int file) { return sync_with(real_fdatasync, file); }
 int fsync(int file) { return sync_with(real_fsync, file); }
+
+int fstatvfs(int file, struct statvfs *disk) {
+    int result = real_fstatvfs(file, disk);
+    if (!result && fault && *fault == 'l' && is_ours(file)) disk->f_flag |= ST_RDONLY;
+    return result;
+}
 
 int open64(const char *name, int flags, ...) {
     va_list rest;

@@ -20,6 +20,9 @@ pub(crate) enum Fault {
     Sync,
     /// The same, once; after that it seems to work, but what was written before is gone.
     SyncOnce,
+    /// Making durable, which seems to work: the file system gives up meanwhile, is read-only, and what
+    /// was written is gone.
+    SyncLies,
     /// Making files.
     Create,
     /// Nothing, but making durable never ends.
@@ -34,6 +37,7 @@ impl Fault {
             Self::HalfWrite => b"s",
             Self::Sync => b"f",
             Self::SyncOnce => b"o",
+            Self::SyncLies => b"l",
             Self::Create => b"c",
             Self::Hang => b"h",
         }
