@@ -148,8 +148,8 @@ fn a_journal_that_fails_refuses_and_goes_on_by_itself() {
         journal.outcome(&ticket, &ended(), "", &[]);
     }
     // A busy machine may make a single one longer.
-    took.sort_unstable();
-    assert!(took[took.len() / 2] < Duration::from_secs(1), "{took:?}");
+    let late = took.iter().filter(|after| **after >= Duration::from_secs(1)).count();
+    assert!(late <= 1, "{took:?}");
     journal.close();
     let report = world.verify();
     assert!(report.faults.is_empty(), "{report:#?}");
@@ -170,7 +170,7 @@ fn a_journal_that_can_be_written_says_so() {
         until("it says that it works", || world.health.unready().is_none())
     };
     // A busy machine may make a single one longer.
-    let soon = (0..5).map(|_| again()).find(|after| *after < Duration::from_millis(1_500));
-    assert!(soon.is_some(), "later five times");
+    let soon = (0..3).map(|_| again()).find(|after| *after < Duration::from_millis(1_500));
+    assert!(soon.is_some(), "later three times");
     journal.close();
 }

@@ -19,7 +19,7 @@ const SOON: Duration = Duration::from_secs(1);
 /// In so long it would have gone on, if it wanted to.
 const A_WHILE: Duration = Duration::from_millis(1_500);
 /// How often a machine that is busy with other things may make one of these longer.
-const TRIES: u32 = 5;
+const TRIES: u32 = 3;
 
 /// Has it happen again and again until it was noticed, and over, as soon as is promised.
 async fn in_time(happens: impl AsyncFn() -> Gone) {

@@ -29,7 +29,7 @@ use crate::wire::Wire;
 use journal::Journal;
 
 /// How long something took each time, of which a second is promised. A machine that is busy with other things
-/// may make a single one of them longer; what is longer by itself is so most times.
+/// may make one in five of them longer; what is longer by itself is so more often.
 #[derive(Default)]
 struct Prompt(Vec<Duration>);
 
@@ -39,10 +39,10 @@ impl Prompt {
         self.0.push(long);
     }
 
-    /// Most times it did not take longer.
-    fn is_within_a_second(&mut self) {
-        self.0.sort_unstable();
-        assert!(self.0[self.0.len() / 2] < Duration::from_secs(1), "{:?}", self.0);
+    /// It did not take longer, but for one time in five.
+    fn is_within_a_second(&self) {
+        let late = self.0.iter().filter(|took| **took >= Duration::from_secs(1)).count();
+        assert!(late <= self.0.len() / 5, "{:?}", self.0);
     }
 }
 

@@ -354,7 +354,7 @@ async fn renewals_towards_a_provider_fail_no_request() {
         soon("requests are answered", async || answered.load(Ordering::Relaxed) > before + 10)
             .await;
     }
-    are_soon(all);
+    are_soon(&all);
     stop.store(true, Ordering::Relaxed);
     for caller in callers {
         caller.await.unwrap();

@@ -22,10 +22,10 @@ pub(crate) const SOON: Duration = Duration::from_secs(5);
 /// How often a machine that is busy with other things may make one of them later.
 pub(crate) const TRIES: u32 = 3;
 
-/// Most of several changes were in use as soon as is promised.
-pub(crate) fn are_soon(mut took: Vec<Duration>) {
-    took.sort_unstable();
-    assert!(took[took.len() / 2] < SOON, "{took:?}");
+/// All changes, but for one in five, were in use as soon as is promised.
+pub(crate) fn are_soon(took: &[Duration]) {
+    let late = took.iter().filter(|took| **took >= SOON).count();
+    assert!(late <= took.len() / 5, "{took:?}");
 }
 
 /// Asks until it is true; fails when that takes too long.
@@ -217,8 +217,8 @@ async fn renewals_under_load_fail_no_request() {
         let before = answered.load(Ordering::Relaxed);
         soon("requests are answered", async || answered.load(Ordering::Relaxed) > before + 4).await;
     }
-    are_soon(lists);
-    are_soon(certificates);
+    are_soon(&lists);
+    are_soon(&certificates);
     stop.store(true, Ordering::Relaxed);
     for caller in callers {
         caller.await.unwrap();
