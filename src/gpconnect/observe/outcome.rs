@@ -63,11 +63,13 @@ struct Coding<'b> {
 }
 
 fn judge(codings: &[Coding<'_>]) -> Told {
-    let system = |coding: &Coding<'_>| coding.system.as_deref().unwrap_or_default().to_owned();
-    if codings.iter().any(|it| [PROXY_SYSTEM, PROXY_METHOD_SYSTEM].contains(&&*system(it))) {
+    let mut systems = codings.iter().filter_map(|coding| coding.system.as_deref());
+    if systems.any(|system| [PROXY_SYSTEM, PROXY_METHOD_SYSTEM].contains(&system)) {
         return Told::ByProxy;
     }
-    let mut of_spine = codings.iter().filter(|coding| system(coding).ends_with(SPINE)).peekable();
+    let is_spines =
+        |coding: &&Coding<'_>| coding.system.as_deref().is_some_and(|it| it.ends_with(SPINE));
+    let mut of_spine = codings.iter().filter(is_spines).peekable();
     let is_there = of_spine.peek().is_some();
     let exists = |coding: &Coding<'_>| coding.code.as_deref().is_some_and(|it| CODES.contains(&it));
     Told::ByCode(is_there && of_spine.all(exists))
