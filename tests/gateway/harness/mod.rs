@@ -15,6 +15,7 @@ pub(crate) mod interactions;
 pub(crate) mod log;
 pub(crate) mod plan;
 pub(crate) mod process;
+pub(crate) mod promises;
 pub(crate) mod provider;
 pub(crate) mod token;
 pub(crate) mod world;

@@ -8,7 +8,8 @@ use super::{Behind, sha256};
 use crate::exposition::Exposition;
 use crate::harness::Mode;
 use crate::harness::log::says;
-use crate::tls::{SOON, TRIES, host, now, soon};
+use crate::harness::promises::once_within;
+use crate::tls::{SOON, host, now, soon};
 
 impl Behind {
     /// Waits until files have been renewed that often.
@@ -27,12 +28,7 @@ impl Behind {
 #[tokio::test]
 async fn a_revocation_counts_while_the_connection_lives() {
     let behind = Behind::start().await;
-    for _ in 0..TRIES {
-        if a_revocation_counts(&behind).await < SOON {
-            return;
-        }
-    }
-    panic!("later than {SOON:?} each time");
+    once_within(SOON, async || a_revocation_counts(&behind).await).await;
 }
 
 async fn a_revocation_counts(behind: &Behind) -> Duration {

@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 pub(crate) use faults::faults;
 pub(crate) use pki::{DAY, Pki, host, now, quoted};
-pub(crate) use renewal::{SOON, TRIES, soon};
+pub(crate) use renewal::{SOON, soon};
 
 use crate::exposition::Exposition;
 use crate::harness::interactions::READ_PATIENT;

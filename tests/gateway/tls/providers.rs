@@ -11,9 +11,10 @@ use openssl::x509::X509Ref;
 use tempfile::TempDir;
 
 use super::pki::{DAY, now};
-use super::renewal::{SOON, TRIES, are_soon, soon};
+use super::renewal::{SOON, soon};
 use crate::exposition::Exposition;
 use crate::harness::interactions::{BOOK_APPOINTMENT, READ_PATIENT};
+use crate::harness::promises::{mostly_within, once_within};
 use crate::harness::{Answer, Call, Mode, World};
 use crate::refusals::contract;
 use crate::wire::Wire;
@@ -295,18 +296,16 @@ async fn a_kept_connection_does_not_outlive_a_revocation() {
     let region = Region::new();
     let shown = region.provider();
     let world = region.world(&shown, |_| {}, "").await;
-    for _ in 0..TRIES {
+    once_within(SOON, async || {
         assert_eq!(world.send(read(&world)).await.status, 200);
         region.revoke(&[&shown.certificate]);
         let counts = async || world.send(read(&world)).await.status == 502;
         let took = soon("the revocation counts", counts).await;
         region.revoke(&[]);
         soon("it is taken back", async || world.send(read(&world)).await.status == 200).await;
-        if took < SOON {
-            return;
-        }
-    }
-    panic!("later than {SOON:?} each time");
+        took
+    })
+    .await;
 }
 
 /// A new certificate of our own, a new list and a new authority besides, while several callers send
@@ -354,7 +353,7 @@ async fn renewals_towards_a_provider_fail_no_request() {
         soon("requests are answered", async || answered.load(Ordering::Relaxed) > before + 10)
             .await;
     }
-    are_soon(&all);
+    mostly_within(SOON, &all);
     stop.store(true, Ordering::Relaxed);
     for caller in callers {
         caller.await.unwrap();
